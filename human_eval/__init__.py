@@ -1,0 +1,1 @@
+"""Blind rating studies and CMD annotation, kept in one SQL database."""

@@ -1,0 +1,1 @@
+"""Tells what is unsafe in a text and rewrites it with any declared variant."""
