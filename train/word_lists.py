@@ -27,8 +27,8 @@ PROFANITY: tuple[str, ...] = (
 
 INSULTS: tuple[str, ...] = (
     "airhead", "bimbo", "blockhead", "bonehead", "bozo", "brainless", "braindead", "buffoon",
-    "clown", "clowns", "cretin", "cretins", "degenerate", "dimwit", "dimwits", "dolt", "dork",
-    "dullard", "dumb", "dumber", "dumbest", "dunce", "fool", "fools", "halfwit", "idiot",
+    "clown", "clowns", "cretin", "cretins", "degenerate", "dimwit", "dimwits", "dolt", 
+    "dumb", "dumber", "dumbest", "dunce", "fool", "fools", "halfwit", "idiot",
     "idiotic", "idiots", "imbecile", "imbeciles", "imbecilic", "jerk", "jerks", "loser", "losers",
     "lowlife", "lowlifes", "lunatic", "lunatics", "maggot", "maggots", "moron", "moronic",
     "morons", "nitwit", "nitwits", "nutcase", "nutjob", "oaf", "parasite", "parasites",
