@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from srllm.errors import SrllmError
 from srllm.variants import Variant
 
 
@@ -45,9 +46,10 @@ class GenerationUpdate:
 
     index: int  # position of the request in the list that was given
     text: str
-    finish_reason: str | None = None  # None while it runs; then "stop" or "length"
+    finish_reason: str | None = None  # None while it runs; then "stop", "length" or "error"
     n_prompt_tokens: int = 0
     n_new_tokens: int = 0
+    error: SrllmError | None = None  # why this request failed; the others go on
 
 
 class LoadState(str, Enum):
@@ -85,9 +87,10 @@ class Backend(Protocol):
     ) -> Iterator[GenerationUpdate]:
         """Generate all requests together and yield their states as tokens arrive.
 
-        Each request ends with one update whose finish_reason is set. When `cancel` is set, the
-        iterator stops soon and the requests leave the batch. Raises BusyError when the queue is
-        full, ModelUnavailableError and BackendError.
+        Each request ends with one update whose finish_reason is set; "error" where its own
+        weights are missing. When `cancel` is set, or the iterator is closed, the requests leave
+        the batch soon. Raises BusyError when the queue is full, ModelUnavailableError and
+        BackendError where no request can run.
         """
 
     def close(self) -> None:
