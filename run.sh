@@ -22,20 +22,28 @@ create_venv() {
     { rm -rf "$venv"; die "Could not make $venv. On Debian and Ubuntu: apt install python3-venv."; }
 }
 
+pip() { # uv is many times faster than pip; without it pip does the same
+  if [ -x "$venv/bin/uv" ]; then
+    "$venv/bin/uv" pip "$@" -q --python "$venv/bin/python"
+  else
+    "$venv/bin/pip" "$@" -q
+  fi
+}
+
 install_torch() {
   "$venv/bin/python" -c 'import torch' 2>/dev/null && return
   if [ "$(uname -s)" != Linux ] || nvidia-smi >/dev/null 2>&1; then
     say "Installing PyTorch ..."
-    "$venv/bin/pip" install -q "torch==$torch_version"
+    pip install "torch==$torch_version"
     return
   fi
-  # Plain `pip install torch` brings gigabytes of CUDA on Linux; uv knows where the CPU builds are.
+  # Plain `pip install torch` brings gigabytes of CUDA on Linux. A CPU build may lie in a local
+  # wheel folder that pip knows; else uv knows where the CPU builds are.
   say "Installing PyTorch for the CPU ..."
   "$venv/bin/pip" install -q "torch==$torch_version+cpu" 2>/dev/null ||
-    { "$venv/bin/pip" install -q uv &&
-      "$venv/bin/uv" pip install -q --python "$venv/bin/python" --torch-backend=cpu "torch==$torch_version"; } ||
+    pip install --torch-backend=cpu "torch==$torch_version" ||
     { say "No CPU build found; installing the general one (large)."
-      "$venv/bin/pip" install -q "torch==$torch_version"; }
+      pip install "torch==$torch_version"; }
 }
 
 install() { # requirements file: installs it unless it was installed as it stands now
@@ -43,9 +51,10 @@ install() { # requirements file: installs it unless it was installed as it stand
   sum=$(cat requirements*.txt | cksum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ] && return
   create_venv
+  "$venv/bin/pip" install -q uv 2>/dev/null || say "uv could not be installed; pip takes longer."
   install_torch
-  say "Installing $1 (a few minutes, once) ..."
-  "$venv/bin/pip" install -q -r "$1"
+  say "Installing $1 (a minute or two, once) ..."
+  pip install -r "$1"
   printf '%s\n' "$sum" >"$stamp"
 }
 
