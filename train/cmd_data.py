@@ -221,9 +221,7 @@ def id_key(record_id: str) -> tuple[tuple[int, int, str], ...]:
 
 # Group words that some of the seed's authors capitalised without need. Names keep their capital.
 _COMMON_FIRST_WORDS = frozenset(
-    "atheists city climate coal conservative conservatives farmers immigrant immigrants "
-    "independent meat oil older people politicians poor progressive progressives refugees rural "
-    "small-town socialists suburban swing vegans voters white working-class young".split()
+    ["atheists", "city", "climate", "coal", "conservative", "conservatives", "farmers", "immigrant", "immigrants", "independent", "meat", "oil", "older", "people", "politicians", "poor", "progressive", "progressives", "refugees", "rural", "small-town", "socialists", "suburban", "swing", "vegans", "voters", "white", "working-class", "young"]
 )
 _TARGET_ALIASES: Mapping[str, str] = {
     "Latino people": "Latinos",
@@ -312,7 +310,9 @@ def normalise(records: Sequence[CmdRecord]) -> list[CmdRecord]:
         replace(r, target=normalise_target(r.target), aspect=normalise_aspect(r.aspect))
         for r in records
     ]
-    groups = {r.target for r in even if r.targeting == TARGETING_SPECIFIC and " and " not in r.target}
+    groups = {
+        r.target for r in even if r.targeting == TARGETING_SPECIFIC and " and " not in r.target
+    }
     longest_first = sorted(groups - {""}, key=lambda g: (-len(g), g))
     named = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
     spelling = {g.lower(): g for g in longest_first}
