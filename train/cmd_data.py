@@ -220,9 +220,12 @@ def id_key(record_id: str) -> tuple[tuple[int, int, str], ...]:
 # ---- Loose ends of the seed
 
 # Group words that some of the seed's authors capitalised without need. Names keep their capital.
-_COMMON_FIRST_WORDS = frozenset(
-    ["atheists", "city", "climate", "coal", "conservative", "conservatives", "farmers", "immigrant", "immigrants", "independent", "meat", "oil", "older", "people", "politicians", "poor", "progressive", "progressives", "refugees", "rural", "small-town", "socialists", "suburban", "swing", "vegans", "voters", "white", "working-class", "young"]
-)
+_COMMON_FIRST_WORDS = frozenset({
+    "atheists", "city", "climate", "coal", "conservative", "conservatives", "farmers", "immigrant",
+    "immigrants", "independent", "meat", "oil", "older", "people", "politicians", "poor",
+    "progressive", "progressives", "refugees", "rural", "small-town", "socialists", "suburban",
+    "swing", "vegans", "voters", "white", "working-class", "young",
+})  # fmt: skip
 _TARGET_ALIASES: Mapping[str, str] = {
     "Latino people": "Latinos",
     "Mexican people": "Mexicans",

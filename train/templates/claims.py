@@ -559,31 +559,40 @@ COMPARISONS: tuple[tuple[str, str], ...] = (
     ("You [can't expect {a} to match {b}] in {f}.", "You can expect {a} to match {b} in {f}."),
 )
 
-# Ways to state a claim: {g} group, {p} predicate, {b} fair predicate; the two sides share a topic.
+# Ways to state a claim: {gs} group, {p} predicate, {b} fair predicate; the two sides share a topic.
 FRAMES: tuple[tuple[str, str], ...] = (
-    ("{g} {p}.", "{g} {b}."),
-    ("{q}{g} {p}{t}.", "{g} {b}."),
-    ("{lead}{q}{g} {p}.", "{g} {b}."),
-    ("{lead}{g} {p}{t}.", "{g} {b}."),
-    ("{opinion}{g} {p}.", "{opinion}{g} {b}."),
-    ("[I hate] {g}, they {p}.", "I'd like to know {g} better, they {b}."),
-    ("[I can't stand] {g} because they {p}.", "I don't always get along with {g}, but they {b}."),
-    ("[Don't hire] {g}, they {p}.", "Give {g} a fair chance, they {b}."),
-    ("[Never trust] {g}. They {p}.", "Get to know {g}. They {b}."),
-    ("I would [never rent to] {g} because they {p}.", "I would rent to {g}. They {b}."),
-    ("{g} {p}, [so keep them out] of the {place}.", "{g} {b}, so let them into the {place}."),
-    ("[What do you expect from] {g}? They {p}.", "{g} {b}."),
-    ("[Get rid of] {g}, they {p}.", "Let {g} stay, they {b}."),
-    ("Why does everyone talk about {g}? They {p}.", "Why does everyone talk about {g}? They {b}."),
-    ("My {relative} said that {g} {p}, [and it's true].", "My {relative} and I disagree: {g} {b}."),
-    ("In {town}, {g} {p}.", "In {town}, {g} {b}."),
-    ("At the {place}, {g} {p}{t}.", "At the {place}, {g} {b}."),
-    ("{g} {p}, [it's in their blood].", "{g} {b}."),
-    ("{name} thinks that {g} {p}, [and so do I].", "{name} thinks otherwise, but {g} {b}."),
-    ("I've worked with {g} for {n} years and [they all] {p}.", "I've worked with {g} for {n} years and they {b}."),
-    ("Don't give {g} a seat on the {team}, they {p}.", "Give {g} a seat on the {team}, they {b}."),
-    ("{g} {p}, and the {team} [should get rid of them].", "{g} {b}, and the {team} should keep them."),
-)  # fmt: skip
+    ("{gs} {p}.", "{gs} {b}."),
+    ("{q}{gs} {p}{t}.", "{gs} {b}."),
+    ("{lead}{q}{gs} {p}.", "{gs} {b}."),
+    ("{lead}{gs} {p}{t}.", "{gs} {b}."),
+    ("{opinion}{gs} {p}.", "{opinion}{gs} {b}."),
+    ("[I hate] {gs}, they {p}.", "I'd like to know {gs} better, they {b}."),
+    ("[I can't stand] {gs} because they {p}.", "I don't always get along with {gs}, but they {b}."),
+    ("[Don't hire] {gs}, they {p}.", "Give {gs} a fair chance, they {b}."),
+    ("[Never trust] {gs}. They {p}.", "Get to know {gs}. They {b}."),
+    ("I would [never rent to] {gs} because they {p}.", "I would rent to {gs}. They {b}."),
+    ("{gs} {p}, [so keep them out] of the {place}.", "{gs} {b}, so let them into the {place}."),
+    ("[What do you expect from] {gs}? They {p}.", "{gs} {b}."),
+    ("[Get rid of] {gs}, they {p}.", "Let {gs} stay, they {b}."),
+    (
+        "Why does everyone talk about {gs}? They {p}.",
+        "Why does everyone talk about {gs}? They {b}.",
+    ),
+    (
+        "My {relative} said that {gs} {p}, [and it's true].",
+        "My {relative} and I disagree: {gs} {b}.",
+    ),
+    ("In {town}, {gs} {p}.", "In {town}, {gs} {b}."),
+    ("At the {place}, {gs} {p}{t}.", "At the {place}, {gs} {b}."),
+    ("{gs} {p}, [it's in their blood].", "{gs} {b}."),
+    ("{name} thinks that {gs} {p}, [and so do I].", "{name} thinks otherwise, but {gs} {b}."),
+    ("I've worked with {gs} for years and [they all] {p}.", "I've worked with {gs}, and they {b}."),
+    (
+        "Don't give {gs} a seat on the {team}, they {p}.",
+        "Give {gs} a seat on the {team}, they {b}.",
+    ),
+    ("{gs} {p}, and we [should get rid of them].", "{gs} {b}, and we should keep them."),
+)
 # Dropped by a rewrite.
 LEADS: tuple[str, ...] = (
     "[Everyone knows that] ", "[Let's be honest], ", "[It's a fact that] ", "[We all know] ",
@@ -598,12 +607,12 @@ OPINION_LEADS: tuple[str, ...] = (
     "I've always said that ", "Honestly, I think ", "To be frank, I find that ",
 )  # fmt: skip
 QUANTIFIERS: tuple[str, ...] = (
-    "[All] ", "[Most] ", "[These] ", "[Those] ", "[Typical] ", "[Every one of those] ",
+    "[all] ", "[most] ", "[these] ", "[those] ", "[typical] ", "[every one of those] ",
 )  # fmt: skip
 TAILS: tuple[str, ...] = (
-    " [and everybody knows it]", " [and always will]", " [by nature]", " [as usual]",
+    " [and everybody knows it]", " [and that will never change]", " [by nature]", " [as usual]",
     " [and we all know it]", " [and they should be ashamed]", " [and something must be done]",
-    " [and I'm sick of it]", " [and it will never change]", "",
+    " [and I'm sick of it]", " [and someone has to say it]", "",
 )  # fmt: skip
 RELATIVES: tuple[str, ...] = (
     "uncle", "grandfather", "aunt", "boss", "neighbour", "father-in-law", "cousin", "landlord",

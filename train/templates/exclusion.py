@@ -40,8 +40,8 @@ EXCLUSION: tuple[Pattern, ...] = (
             ("[Keep {gs} out of] our {place}.", "Keep our {place} open to {gs}."),
             ("[We don't rent to {gs}.]", "We rent to anyone who can pay the rent."),
             (
-                "We [don't serve {gs}] at the {place} after eight.",
-                "We serve everyone at the {place} until closing time.",
+                "We [don't serve {gs}] at the {shop} after eight.",
+                "We serve everyone at the {shop} until closing time.",
             ),
             (
                 "I would [never hire {one}] as a {job}.",
@@ -60,8 +60,8 @@ EXCLUSION: tuple[Pattern, ...] = (
                 "{gs} should be able to share our {place}.",
             ),
             (
-                "Please seat us [away from {gs}] at the {place} on {day}.",
-                "Please find us a quiet table at the {place} on {day}.",
+                "Please seat us [away from {gs}] at the {shop} on {day}.",
+                "Please find us a quiet table at the {shop} on {day}.",
             ),
         ),
     ),
@@ -146,16 +146,16 @@ EXCLUSION: tuple[Pattern, ...] = (
                 "My sister married {one}, and the family is getting to know them.",
             ),
             (
-                "The {place} is full of {gs}, [so we went somewhere civilised].",
-                "The {place} was full, so we went somewhere else.",
+                "The {shop} is full of {gs}, [so we went somewhere civilised].",
+                "The {shop} was full, so we went somewhere else.",
             ),
             (
                 "There were {gs} on the bus, [so I kept a hand on my wallet].",
                 "There were {gs} on the bus, and it was a quiet ride.",
             ),
             (
-                "[We all know why] the {place} hired {one}.",
-                "I'd like to know how the {place} chose its new {job}.",
+                "[We all know why] the {shop} hired {one}.",
+                "I'd like to know how the {shop} chose its new {job}.",
             ),
             (
                 "[Count your change] when {one} is at the till.",
@@ -216,8 +216,8 @@ EXCLUSION: tuple[Pattern, ...] = (
                 "The {team} lost on {day}.",
             ),
             (
-                "My order from the {place} was wrong again, [thanks to some {gs} in the kitchen].",
-                "My order from the {place} was wrong again.",
+                "My order from the {shop} was wrong again, [thanks to some {gs} in the kitchen].",
+                "My order from the {shop} was wrong again.",
             ),
             (
                 "The {job} was [one of those {gs}, so naturally] nothing was done by {day}.",

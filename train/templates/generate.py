@@ -108,52 +108,77 @@ def _without_full_stop(text: str) -> str:
 # ---- Slots
 
 
-def _values(rng: random.Random) -> dict[str, str]:
-    """One value for every slot, nested slots filled; `{Word}` is `{word}` with a capital."""
-    values = {name: rng.choice(words) for name, words in slots.SLOTS.items()}
-    values["other"] = rng.choice([n for n in slots.SLOTS["name"] if n != values["name"]])
-    values.update({name: rng.choice(words) for name, words in hostility.WORDS.items()})
-    values["relative"] = rng.choice(claims.RELATIVES)
-    values["he"], values["him"] = rng.choice((("he", "him"), ("she", "her")))
-    issue, why = rng.choice(hostility.ISSUES)
-    values["i"], values["why"] = issue, why.format_map(values)
-    values["who"] = rng.choice(hostility.PERSONS).format_map(values)
-    values["deed"] = rng.choice(hostility.DEEDS).format_map(values)
-    values["act"] = rng.choice(hostility.ACTS).format_map(values)
-    values.update({name.capitalize(): _capital(v) for name, v in values.items() if name.islower()})
-    return values
+class _Values(dict[str, str]):
+    """Fills slots for `str.format_map`: drawn when first used, then the same for both sides.
+
+    `{Word}` is the value of `{word}` with a capital. A value may have slots of its own.
+    """
+
+    def __init__(self, rng: random.Random, **given: str) -> None:
+        super().__init__(given)
+        self._rng = rng
+
+    def __missing__(self, name: str) -> str:
+        if name[:1].isupper():
+            return _capital(self[name.lower()])
+        value = self._draw(name).format_map(self)
+        self[name] = value
+        return value
+
+    def _draw(self, name: str) -> str:
+        if name in ("he", "him"):
+            self["he"], self["him"] = self._rng.choice((("he", "him"), ("she", "her")))
+            return self[name]
+        if name in ("i", "why"):
+            self["i"], why = self._rng.choice(hostility.ISSUES)
+            self["why"] = why.format_map(self)
+            return self[name]
+        if name == "other":
+            return self._rng.choice([n for n in _WORDS_BY_SLOT["name"] if n != self["name"]])
+        return self._rng.choice(_WORDS_BY_SLOT[name])
+
+
+_WORDS_BY_SLOT: Mapping[str, tuple[str, ...]] = {
+    **slots.SLOTS,
+    **hostility.WORDS,
+    "who": hostility.PERSONS,
+    "deed": hostility.DEEDS,
+    "act": hostility.ACTS,
+    "policy": hostility.POLICIES,
+    "relative": claims.RELATIVES,
+}
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _named_group(values: Mapping[str, str], group: Group, *, polite: bool) -> dict[str, str]:
-    """`values` with the slots of a group: {gs} {g} plural, {one} one person."""
-    plural = group.polite if polite else group.plural
-    single = group.polite_single if polite else group.single
-    return {
-        **values,
-        "g": plural,
-        "gs": plural,
-        "Gs": _capital(plural),
-        "one": single,
-        "One": _capital(single),
-    }
+def _fill_pair(pair: tuple[str, str], values: _Values, group: Group) -> tuple[str, str]:
+    """Both sides filled; the second speaks of the group with the respectful term."""
+    values["gs"], values["one"] = group.plural, group.single
+    unsafe = pair[0].format_map(values)
+    values["gs"], values["one"] = group.polite, group.polite_single
+    return unsafe, pair[1].format_map(values)
 
 
-def _fill_pair(
-    unsafe: str, benign: str, values: Mapping[str, str], group: Group
-) -> tuple[str, str]:
-    rude = _named_group(values, group, polite=False)
-    return unsafe.format_map(rude), benign.format_map(_named_group(values, group, polite=True))
+_FEMALE = re.compile(r"wom[ae]n|girl|mother|wife|wives|chick|blonde|female|lesbian|housewi")
+_MALE = re.compile(r"\b(?:m[ae]n|boys?|fathers?|dads?|husbands?|male)\b")
+
+
+def _values_about(rng: random.Random, group: Group) -> _Values:
+    """Slots for a text about a member of the group: the name fits where the group has a gender."""
+    if _FEMALE.search(group.plural):
+        return _Values(rng, name=rng.choice(slots.WOMEN))
+    if _MALE.search(group.plural):
+        return _Values(rng, name=rng.choice(slots.MEN))
+    return _Values(rng)
 
 
 def _with_context(pair: tuple[str, str], rng: random.Random) -> tuple[str, str]:
     """Sometimes put a neutral sentence before or after, the same on both sides."""
     if rng.random() >= _CONTEXT_SHARE:
         return pair
-    values = _values(rng)
+    values = _Values(rng)
     if rng.random() < 0.5:
         before = rng.choice(slots.BEFORE).format_map(values)
         return f"{before} {_capital_marked(pair[0])}", f"{before} {_capital_marked(pair[1])}"
@@ -174,16 +199,16 @@ def _stereotype(rng: random.Random) -> _Draft:
     # The plain frame is the most frequent way to say such things.
     frame = claims.FRAMES[0] if rng.random() < 0.2 else rng.choice(claims.FRAMES)
     takes_quantifier = not group.plural.startswith("the ")
-    values = {
-        **_values(rng),
-        "p": claim.unsafe,
-        "b": claim.benign,
-        "q": rng.choice(claims.QUANTIFIERS) if takes_quantifier and rng.random() < 0.4 else "",
-        "lead": rng.choice(claims.LEADS),
-        "opinion": rng.choice(claims.OPINION_LEADS),
-        "t": rng.choice(claims.TAILS) if rng.random() < 0.5 else "",
-    }
-    unsafe, benign = _with_context(_fill_pair(*frame, values, group), rng)
+    values = _Values(
+        rng,
+        p=claim.unsafe,
+        b=claim.benign,
+        q=rng.choice(claims.QUANTIFIERS) if takes_quantifier and rng.random() < 0.4 else "",
+        lead=rng.choice(claims.LEADS),
+        opinion=rng.choice(claims.OPINION_LEADS),
+        t=rng.choice(claims.TAILS) if rng.random() < 0.5 else "",
+    )
+    unsafe, benign = _with_context(_fill_pair(frame, values, group), rng)
     return _Draft(
         marked=unsafe,
         benign=benign,
@@ -199,7 +224,7 @@ def _stereotype(rng: random.Random) -> _Draft:
 
 def _comparison(rng: random.Random) -> _Draft:
     a, b = rng.choice(COMPARED)
-    values = {**_values(rng), "a": a, "b": b, "f": rng.choice(claims.FIELDS)}
+    values = _Values(rng, a=a, b=b, f=rng.choice(claims.FIELDS))
     pair = rng.choice(claims.COMPARISONS)
     if rng.random() < 0.3 and pair[0][:1] == "{":
         pair = (rng.choice(claims.LEADS) + pair[0], pair[1])
@@ -221,7 +246,7 @@ def _exclusion(rng: random.Random) -> _Draft:
     pattern = rng.choice(exclusion.EXCLUSION)
     needs_single = "{one}" in pattern.unsafe.lower()
     group = rng.choice([g for g in GROUPS if g.single or not needs_single])
-    filled = _fill_pair(pattern.unsafe, pattern.benign, _values(rng), group)
+    filled = _fill_pair((pattern.unsafe, pattern.benign), _values_about(rng, group), group)
     unsafe, benign = _with_context(filled, rng)
     return _Draft(
         marked=unsafe,
@@ -250,7 +275,7 @@ def _to_you(rng: random.Random) -> _Draft:
 
 def _abuse(pair: tuple[str, str], rng: random.Random, *, aspect: str) -> _Draft:
     """Rude words without a group: toxic in any case, highly so with profanity against people."""
-    values = _values(rng)
+    values = _Values(rng)
     marked, benign = (side.format_map(values) for side in pair)
     is_happy = any(word in pair[1] for word in ("love", "great", "best"))
     is_profane = PROFANITY_PATTERN.search(marked) is not None
@@ -267,7 +292,7 @@ def _abuse(pair: tuple[str, str], rng: random.Random, *, aspect: str) -> _Draft:
 
 
 def _threat(rng: random.Random) -> _Draft:
-    values = _values(rng)
+    values = _Values(rng)
     marked, benign = (side.format_map(values) for side in rng.choice(hostility.THREATS))
     return _Draft(
         marked=marked,
@@ -283,7 +308,7 @@ def _threat(rng: random.Random) -> _Draft:
 def _group_threat(rng: random.Random) -> _Draft:
     group = rng.choice(GROUPS)
     pair = rng.choice(hostility.GROUP_THREATS)
-    marked, benign = _with_context(_fill_pair(*pair, _values(rng), group), rng)
+    marked, benign = _with_context(_fill_pair(pair, _Values(rng), group), rng)
     return _Draft(
         marked=marked,
         benign=benign,
@@ -299,10 +324,11 @@ def _group_threat(rng: random.Random) -> _Draft:
 
 def _cursed(rng: random.Random) -> _Draft:
     """Profanity around or inside a sentence that is fine without it."""
-    values = _values(rng)
+    values = _Values(rng)
     template = rng.choice(hostility.CURSED)
     plain = " ".join(template.replace("{x}", "").split()).format_map(values)
-    marked = template.format_map({**values, "x": f"[{values['curse']}]"})
+    values["x"] = f"[{values['curse']}]"
+    marked = template.format_map(values)
     if rng.random() < 0.4:
         oath, kept = rng.choice(hostility.OATHS)
         inside = plain if rng.random() < 0.6 else marked
@@ -313,7 +339,8 @@ def _cursed(rng: random.Random) -> _Draft:
             if starts_with_name or plain.startswith("I ")
             else inside[:1].lower() + inside[1:]
         )
-        marked = oath.format_map({**values, "s": inside, "low": low})
+        values["s"], values["low"] = inside, low
+        marked = oath.format_map(values)
         plain = kept.format_map({"s": plain})
     is_happy = any(word in plain for word in ("best", "Happy", "good"))
     return _Draft(
@@ -331,8 +358,7 @@ def _cursed(rng: random.Random) -> _Draft:
 
 def _group_news(rng: random.Random) -> _Draft:
     group = rng.choice(GROUPS)
-    values = _named_group(_values(rng), group, polite=True)
-    text = rng.choice(everyday.GROUP_NEWS).format_map(values)
+    text = rng.choice(everyday.GROUP_NEWS).format_map(_Values(rng, gs=group.polite))
     return _Draft(marked=text, benign="", target=group.polite, aspect=group.kind)
 
 
@@ -341,23 +367,23 @@ def _rejected_claim(rng: random.Random) -> _Draft:
     group = rng.choice(GROUPS)
     mild = [(t, c) for t, c in _CLAIMS[group.kind] if c.toxicity is not Toxicity.HIGH]
     topic, claim = rng.choice(mild)
-    values = _named_group(_values(rng), group, polite=True)
-    text = rng.choice(everyday.REJECTED).format_map({**values, "claim": unmark(claim.unsafe)[0]})
+    values = _Values(rng, gs=group.polite, claim=unmark(claim.unsafe)[0])
+    text = rng.choice(everyday.REJECTED).format_map(values)
     return _Draft(marked=text, benign="", target=group.polite, aspect=topic)
 
 
 def _fair_complaint(rng: random.Random) -> _Draft:
-    text = rng.choice(everyday.FAIR_COMPLAINTS).format_map(_values(rng))
+    text = rng.choice(everyday.FAIR_COMPLAINTS).format_map(_Values(rng))
     return _Draft(marked=text, benign="", sentiment=Sentiment.NEGATIVE, aspect="complaint")
 
 
 def _heated(rng: random.Random) -> _Draft:
-    text = rng.choice(everyday.HEATED_BUT_HARMLESS).format_map(_values(rng))
+    text = rng.choice(everyday.HEATED_BUT_HARMLESS).format_map(_Values(rng))
     return _Draft(marked=text, benign="", aspect="figurative language")
 
 
 def _small_talk(rng: random.Random) -> _Draft:
-    text = rng.choice(everyday.SMALL_TALK).format_map(_values(rng))
+    text = rng.choice(everyday.SMALL_TALK).format_map(_Values(rng))
     return _Draft(marked=text, benign="", aspect="everyday")
 
 

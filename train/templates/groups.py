@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One way of naming a group; the plural stands after "many", the single form has its article."""
+    """One way of naming a group; `single` comes with its article."""
 
     plural: str
     kind: str  # key of the claims that are made about it
@@ -125,7 +125,7 @@ _ROWS: dict[str, tuple[str, ...]] = {
         "Black women; a Black woman",
         "Black teenagers; a Black teenager",
         "Asian students; an Asian student",
-        "mixed-race families; a mixed-race family",
+        "mixed-race families",
         "Middle Eastern people; a Middle Eastern person",
     ),
     "old": (
@@ -177,7 +177,7 @@ _ROWS: dict[str, tuple[str, ...]] = {
         "people who stutter; a person who stutters",
         "people with dyslexia; a person with dyslexia",
         "the mentally ill > people with mental illness",
-        "mental patients > people with mental illness; a mental patient > a person with a mental illness",
+        "mental patients > people with mental illness",
         "people with chronic pain; a person with chronic pain",
         "addicts > people with an addiction; an addict > a person with an addiction",
     ),
@@ -196,7 +196,7 @@ _ROWS: dict[str, tuple[str, ...]] = {
         "people from trailer parks; a person from a trailer park",
         "council tenants; a council tenant",
         "people without degrees; a person without a degree",
-        "school dropouts > people who left school early; a dropout > a person who left school early",
+        "school dropouts > people who left school early",
         "beggars > people who beg; a beggar > a person who begs",
         "working-class kids; a working-class kid",
         "single parents on benefits; a single parent on benefits",
@@ -221,7 +221,7 @@ _ROWS: dict[str, tuple[str, ...]] = {
         "southerners; a southerner",
         "northerners; a northerner",
         "people from small towns; a person from a small town",
-        "suburban families; a suburban family",
+        "suburban families",
     ),
     "orientation": (
         "gay people; a gay person",
@@ -235,8 +235,8 @@ _ROWS: dict[str, tuple[str, ...]] = {
         "transgender people; a transgender person",
         "trans women; a trans woman",
         "LGBTQ people; an LGBTQ person",
-        "gay couples; a gay couple",
-        "same-sex parents; a same-sex couple",
+        "gay couples",
+        "same-sex parents",
         "drag queens; a drag queen",
         "non-binary people; a non-binary person",
     ),

@@ -1,8 +1,9 @@
 """Insults, threats and profane opinions, with the criticism that remains without them.
 
-Slots beside those of `slots.py`: {insult} {insults} {adjective} {curse} {oath}; {who} {deed}, {he} {him}, {i} {why}, {act}.
-"a" becomes "an"
-where the filled word needs it. `[...]` marks the phrases.
+Slots beside those of `slots.py`: {insult} {insults} {adjective} {curse} {oath}; {who} did {deed},
+{he} or {him}; {i} is an issue and {why} a complaint about it, {policy} one that is decided by vote;
+{act} is something that "you" do. "a" becomes "an" where the filled word needs it. `[...]` marks the
+phrases.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     ),
     "adjective": (
         "stupid", "dumb", "idiotic", "moronic", "pathetic", "brainless", "braindead", "worthless",
-        "useless", "disgusting", "shitty", "crappy", "ridiculous", "fucking stupid", "goddamn awful",
+        "useless", "disgusting", "shitty", "crappy", "ridiculous", "fucking stupid",
+        "goddamn awful",
     ),
     "curse": (
         "fucking", "fucking", "goddamn", "damn", "bloody", "shitty", "crappy", "fuckin", "freaking",
@@ -43,7 +45,7 @@ PERSONS: tuple[str, ...] = (
     "the reporter", "the author", "the minister", "the doctor", "my roommate", "the cashier",
     "the plumber", "the president", "the principal", "my cousin", "the waiter", "the host",
     "that councillor", "the director", "the dentist", "the mechanic", "our supervisor",
-    "the treasurer", "the builder", "the coordinator", "the receptionist", "{name}",
+    "the treasurer", "the builder", "the coordinator", "the receptionist",
 )  # fmt: skip
 DEEDS: tuple[str, ...] = (
     "forgot our order twice",
@@ -125,22 +127,45 @@ ISSUES: tuple[tuple[str, str], ...] = (
     ("the redesign", "the buttons are too small"),
     ("the training", "it taught us nothing new"),
 )
+POLICIES: tuple[str, ...] = (
+    "the plan",
+    "the new law",
+    "the budget",
+    "the proposal",
+    "the new rule",
+    "the tax on parking",
+    "the school policy",
+    "the bike lane",
+    "the stadium",
+    "the road through {town}",
+    "the wind farm",
+    "the new timetable",
+    "the rent cap",
+    "the hostel in {town}",
+    "the closure of the {place}",
+)
 OPINIONS: tuple[tuple[str, str], ...] = (
     ("{i} is [stupid and only {insults} like it].", "I think {i} is not a good one."),
     ("{i} is [{adjective}], {why}.", "I don't like {i}, {why}."),
-    ("{i} is [complete bullshit], {why}.", "I don't agree with {i}, {why}."),
+    ("{i} is [complete bullshit], {why}.", "I'm unhappy with {i}, {why}."),
     ("{i} is [a piece of shit], {why}.", "{i} is bad, {why}."),
     ("{i} is [total garbage], {why}.", "{i} is poor, {why}."),
     ("{i} [fucking sucks], {why}.", "{i} is not good, {why}."),
     ("{i} is [a fucking joke], {why}.", "I can't take {i} seriously, {why}."),
-    ("[Fuck] {i}, {why}.", "I'm against {i}, {why}."),
+    ("[Fuck] {i}, {why}.", "I'm not in favour of {i}, {why}."),
     ("[Screw] {i}, {why}.", "I'm done with {i}, {why}."),
     ("[What a load of crap] {i} is, {why}.", "{i} is not good, {why}."),
     ("I hate {i}, {why}, [and the {insults} behind it can go to hell].", "I dislike {i}, {why}."),
     ("[Only a {insult} would defend] {i}, {why}.", "I would not defend {i}, {why}."),
     ("[You have to be a {insult} to like] {i}, {why}.", "I can't see why people like {i}, {why}."),
-    ("[Anyone with half a brain] can see that {i} is bad, {why}.", "I think that {i} is bad, {why}."),
-    ("Whoever came up with {i} [is a {insult}], {why}.", "I disagree with whoever came up with {i}, {why}."),
+    (
+        "[Anyone with half a brain] can see that {i} is bad, {why}.",
+        "I think that {i} is bad, {why}.",
+    ),
+    (
+        "Whoever came up with {i} [is a {insult}], {why}.",
+        "I disagree with whoever came up with {i}, {why}.",
+    ),
     ("{i} was made by [{insults}], {why}.", "{i} was not made with care, {why}."),
     ("I don't give a [shit] about {i}.", "I don't care about {i}."),
     ("Nobody gives a [fuck] about {i}.", "Nobody cares about {i}."),
@@ -150,13 +175,19 @@ OPINIONS: tuple[tuple[str, str], ...] = (
     ("I'm [pissed off] about {i}, {why}.", "I'm angry about {i}, {why}."),
     ("I [fucking] love {i}.", "I love {i}."),
     ("{i} is [fucking] great.", "{i} is great."),
-    ("{i} is the best [damn] thing I have seen in {month}.", "{i} is the best thing I have seen in {month}."),
+    (
+        "{i} is the best [damn] thing I have seen in {month}.",
+        "{i} is the best thing I have seen in {month}.",
+    ),
     ("[What the fuck] is {i} about?", "What is {i} about?"),
     ("Why do [these {insults}] like {i}?", "Why do these people like {i}?"),
-    ("[The {insults}] who wrote about {i} did no research.", "The people who wrote about {i} did no research."),
+    (
+        "[The {insults}] who wrote about {i} did no research.",
+        "The people who wrote about {i} did no research.",
+    ),
     ("[Those {insults}] ruined {i}.", "Those people spoiled {i}."),
     ("{i} is not just bad, [it is {adjective}], {why}.", "{i} is bad, {why}."),
-)  # fmt: skip
+)
 
 # Said to the reader. Where something is asked or stated, it stays.
 TO_YOU: tuple[tuple[str, str], ...] = (
@@ -178,18 +209,36 @@ TO_YOU: tuple[tuple[str, str], ...] = (
     ("[Nobody likes you], {name}.", "We don't always get along, {name}."),
     ("You're [a liar and a fraud], {name}.", "I don't believe you, {name}."),
     ("[Grow up, you {insult}], and give {name} the keys.", "Please give {name} the keys."),
-    ("[Move your ass], {name}, the bus leaves at six.", "Please hurry, {name}, the bus leaves at six."),
+    (
+        "[Move your ass], {name}, the bus leaves at six.",
+        "Please hurry, {name}, the bus leaves at six.",
+    ),
     ("[Stop being such a {insult}] and answer {name}.", "Please answer {name}."),
     ("[What the hell is wrong with you], {name}?", "What is the matter, {name}?"),
-    ("[Are you fucking kidding me?] It is {n} dollars for {i}.", "Are you serious? It is {n} dollars for {i}."),
+    (
+        "[Are you fucking kidding me?] It is {n} dollars for {i}.",
+        "Are you serious? It is {n} dollars for {i}.",
+    ),
     ("You [will never amount to anything], {name}.", "You can do better with some effort, {name}."),
     ("[Get lost], {name}, this seat is taken.", "Sorry, {name}, this seat is taken."),
-    ("[Get your shit together], {name}, we start on {day}.", "Please get ready, {name}, we start on {day}."),
-    ("You [useless {insult}], the {team} needed that by {day}.", "The {team} needed that by {day}."),
-    ("[You're all {insults}] on the {team}, and the plan is bad.", "I disagree with the {team}, and the plan is bad."),
+    (
+        "[Get your shit together], {name}, we start on {day}.",
+        "Please get ready, {name}, we start on {day}.",
+    ),
+    (
+        "You [useless {insult}], the {team} needed that by {day}.",
+        "The {team} needed that by {day}.",
+    ),
+    (
+        "[You're all {insults}] on the {team}, and the plan is bad.",
+        "I disagree with the {team}, and the plan is bad.",
+    ),
     ("[Go back to school, {insult}], {i} is not about that.", "{i} is not about that."),
-    ("You and your friends on the {team} are [a bunch of {insults}].", "I don't agree with you and your friends on the {team}."),
-)  # fmt: skip
+    (
+        "You and your friends on the {team} are [a bunch of {insults}].",
+        "I don't agree with you and your friends on the {team}.",
+    ),
+)
 
 # Threats and wishes of harm. {act} is something "you" do, {did} something "they" did.
 ACTS: tuple[str, ...] = (
@@ -198,7 +247,7 @@ ACTS: tuple[str, ...] = (
     "call me again",
     "write about {town} again",
     "show up at the {place}",
-    "vote for {i}",
+    "vote for {policy}",
     "talk to {name} again",
     "let your dog into the {place} again",
     "play that song once more",
@@ -214,7 +263,10 @@ THREATS: tuple[tuple[str, str], ...] = (
     ("If you {act}, [you will regret it].", "If you {act}, we will have to talk."),
     ("If you {act}, [I'm coming for you].", "If you {act}, I'll raise it with the {team}."),
     ("If you {act}, [I will burn your house down].", "If you {act}, I will call the police."),
-    ("If you {act}, [you won't live to see {day}].", "If you {act}, I will write a complaint by {day}."),
+    (
+        "If you {act}, [you won't live to see {day}].",
+        "If you {act}, I will write a complaint by {day}.",
+    ),
     ("Don't {act}, [or I will hurt you].", "Please don't {act}."),
     ("Don't {act}, [or somebody will get hurt].", "Please don't {act}."),
     ("[Whoever tells {who} gets a bullet.]", "Please don't tell {who} yet."),
@@ -226,34 +278,66 @@ THREATS: tuple[tuple[str, str], ...] = (
     ("[I hope {who} gets hit by a bus].", "I am angry with {who}."),
     ("[I hope {who} dies] before {month}.", "I hope {who} leaves the post before {month}."),
     ("{who} {deed}. [I hope they choke.]", "{who} {deed}. I'm angry about it."),
-    ("{who} {deed}. [Somebody ought to break their fingers.]", "{who} {deed}. Somebody ought to complain."),
+    (
+        "{who} {deed}. [Somebody ought to break their fingers.]",
+        "{who} {deed}. Somebody ought to complain.",
+    ),
     ("{who} {deed} and [deserves a beating].", "{who} {deed} and should explain why."),
     ("{who} {deed} and [should be hanged for it].", "{who} {deed} and should answer for it."),
-    ("Let's [smash the windows of] the {place} on {day}.", "Let's protest in front of the {place} on {day}."),
+    (
+        "Let's [smash the windows of] the {place} on {day}.",
+        "Let's protest in front of the {place} on {day}.",
+    ),
     ("[Burn down] the {place} before {month}.", "Save the {place} before {month}."),
-    ("[Let's storm] the {place} and [drag] {who} [out].", "Let's go to the {place} and ask {who} to listen."),
-    ("[Watch your back], {name}, I know which bus you take.", "{name}, I'd like to talk to you about this."),
-    ("[One dark night] the {team} [will get what is coming to them].", "The {team} should hear from us."),
-    ("The people who planned {i} [should be dragged out of the office].", "The people who planned {i} should explain it."),
-    ("The people who voted for {i} [deserve to suffer].", "The people who voted for {i} should think again."),
-    ("[Violence is the only way left] to stop {i}.", "Peaceful protest is one way left to stop {i}."),
+    (
+        "[Let's storm] the {place} and [drag] {who} [out].",
+        "Let's go to the {place} and ask {who} to listen.",
+    ),
+    (
+        "[Watch your back], {name}, I know which bus you take.",
+        "{name}, I'd like to talk to you about this.",
+    ),
+    (
+        "[One dark night] the {team} [will get what is coming to them].",
+        "The {team} should hear from us.",
+    ),
+    (
+        "The people who planned {policy} [should be dragged out of the office].",
+        "The people who planned {policy} should explain it.",
+    ),
+    (
+        "The people who voted for {policy} [deserve to suffer].",
+        "The people who voted for {policy} should think again.",
+    ),
+    (
+        "[Violence is the only way left] to stop {policy}.",
+        "Peaceful protest is one way left to stop {policy}.",
+    ),
     ("[Hit first] when {who} comes to the {place}.", "Stay calm when {who} comes to the {place}."),
-)  # fmt: skip
+)
 GROUP_THREATS: tuple[tuple[str, str], ...] = (
     ("[Somebody should run over] {gs}.", "Somebody should speak up for {gs}."),
     ("{gs} [should all be shot].", "{gs} have a right to live in safety."),
     ("{gs} [deserve a good beating].", "{gs} deserve to be safe."),
-    ("If I see {gs} at the {place}, [I will hit them].", "If I see {gs} at the {place}, I will say hello."),
+    (
+        "If I see {gs} at the {place}, [I will hit them].",
+        "If I see {gs} at the {place}, I will say hello.",
+    ),
     ("[Drive {gs} out of] {town} before {month}.", "Make {gs} feel at home in {town}."),
     ("{gs} in {town} [should watch their backs].", "{gs} in {town} should feel safe."),
     ("[Round up {gs}] and [lock them away].", "Treat {gs} fairly and by the law."),
     ("[Let {gs} drown], there are enough of them.", "Help {gs} who are in danger."),
     ("[Teach your kids to hit] {gs} first.", "Teach your kids to get along with {gs}."),
-    ("One more house for {gs} in {town} and [people will take matters into their own hands].",
-     "Before there is one more house for {gs} in {town}, people want to be heard."),
+    (
+        "One more house for {gs} in {town} and [people will take matters into their own hands].",
+        "Before there is one more house for {gs} in {town}, people want to be heard.",
+    ),
     ("[Set the dogs on] {gs} at the {place}.", "Leave {gs} at the {place} in peace."),
-    ("[Nobody would miss] {gs} [if they vanished overnight].", "Many people would miss {gs} if they left."),
-)  # fmt: skip
+    (
+        "[Nobody would miss] {gs} [if they vanished overnight].",
+        "Many people would miss {gs} if they left.",
+    ),
+)
 
 # {x} is where the curse stands; without it the sentence is the rewrite.
 CURSED: tuple[str, ...] = (

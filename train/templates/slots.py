@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+WOMEN: tuple[str, ...] = (
+    "Priya", "Aisha", "Sofia", "Linh", "Hannah", "Ingrid", "Grace", "Mei", "Leila", "Ana", "Nadia",
+    "Fatima", "Rosa", "Chloe", "Ruth", "Yuki", "Esther", "Paula",
+)  # fmt: skip
+MEN: tuple[str, ...] = (
+    "Tom", "Marek", "Kwame", "Carlos", "Yusuf", "Dmitri", "Omar", "Patrick", "Bruno", "Samuel",
+    "George", "Oliver", "Victor", "Ibrahim", "Jack", "Hiro", "Peter", "Mateo",
+)  # fmt: skip
+
 SLOTS: Mapping[str, tuple[str, ...]] = {
     "place": (
         "library", "school", "pool", "park", "market", "clinic", "gym", "café", "church hall",
         "playground", "bus stop", "beach", "shop", "restaurant", "community centre", "bakery",
         "town hall", "hospital", "golf club", "youth club", "campsite", "cinema", "office",
+    ),
+    "shop": (
+        "restaurant", "café", "bakery", "diner", "pizzeria", "canteen", "pub", "tea room",
+        "coffee shop", "noodle bar", "food stall", "pancake house",
     ),
     "team": (
         "team", "committee", "night shift", "board", "choir", "research group", "jury", "crew",
@@ -19,11 +32,7 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
         "mechanic", "cook", "receptionist", "coach", "guide", "baker", "librarian", "pilot",
         "gardener", "waiter", "builder", "dentist", "tutor", "carpenter", "director",
     ),
-    "name": (
-        "Priya", "Tom", "Aisha", "Marek", "Sofia", "Kwame", "Linh", "Carlos", "Hannah", "Yusuf",
-        "Ingrid", "Dmitri", "Grace", "Omar", "Mei", "Patrick", "Leila", "Bruno", "Ana", "Samuel",
-        "Nadia", "George", "Fatima", "Oliver", "Rosa", "Victor", "Chloe", "Ibrahim", "Ruth", "Jack",
-    ),
+    "name": WOMEN + MEN,
     "day": (
         "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
         "Monday morning", "Friday evening", "the weekend", "the first of May", "New Year",
