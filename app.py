@@ -1,0 +1,269 @@
+"""Builds the objects, puts their pages on one site and serves it. It decides nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from srllm.rewriter import Rewriter
+    from srllm.ui.site import Page
+
+from srllm.errors import ConfigError, SrllmError
+from srllm.settings import Settings
+
+VERSION = "0.1.0"
+_LOG = logging.getLogger("app")
+_MAX_UPLOAD = "50mb"
+_SECONDS_TO_STOP = 3  # open streams are cut off after that
+# Browsers may ask nobody but this server. Gradio needs inline and evaluated scripts.
+_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'",
+    ),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+def build_app(settings: Settings, rewriter: Rewriter | None = None) -> FastAPI:
+    """The whole site. Nothing is loaded: models follow once a page is open or a text is sent."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from fastapi import FastAPI
+
+    from srllm.rest import build_api
+    from srllm.rewriter import Rewriter
+    from srllm.ui.site import header
+
+    served = rewriter or Rewriter.from_settings(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        served.close()
+        _LOG.info("stopped")
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, object]:
+        status = served.status()
+        return {
+            "status": "ok",
+            "version": VERSION,
+            "profile": served.profile.name,
+            "model": {
+                "state": status.state.value,
+                "message": status.message,
+                "running": status.n_running,
+                "waiting": status.n_waiting,
+            },
+        }
+
+    app.mount("/api", build_api(served, settings, version=VERSION))
+    pages = build_pages(settings, served)
+    for page in sorted(pages, key=lambda page: page.path == "/"):  # "/" takes what is left
+        _mount(app, page, header(pages, page, served.profile), settings)
+    app.add_middleware(_Outermost)
+    return app
+
+
+def build_pages(settings: Settings, rewriter: Rewriter) -> tuple[Page, ...]:
+    """The pages in the order of the header, one line each."""
+    from srllm.ui.about_page import build_about_page
+    from srllm.ui.rewrite_page import build_rewrite_page
+    from srllm.ui.site import Page
+
+    return (
+        Page("Rewrite", "/", partial(build_rewrite_page, rewriter=rewriter, settings=settings)),
+        Page("About", "/about", partial(build_about_page, rewriter=rewriter)),
+    )
+
+
+def _mount(app: FastAPI, page: Page, header: str, settings: Settings) -> None:
+    import gradio as gr
+    from fastapi.responses import HTMLResponse
+
+    from srllm.ui.site import head, theme
+
+    built = page.build(header)
+    if isinstance(built, str):
+        app.add_api_route(page.path, lambda: HTMLResponse(built), include_in_schema=False)
+        return
+    gr.mount_gradio_app(
+        app,
+        built,
+        page.path,
+        server_name=settings.host,
+        server_port=settings.port,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        max_file_size=_MAX_UPLOAD,
+        theme=theme(),
+        head=head(),
+    )
+
+
+class _Outermost:
+    """Adds headers to every answer and one line to the log for it: never a query, never a text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                _log_request(scope, message["status"], time.perf_counter() - started)
+            await send(message)
+
+        await self._app(scope, receive, send_more)
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    path = scope["path"]
+    is_routine = path.startswith(("/assets", "/static", "/gradio_api", "/theme", "/healthz"))
+    _LOG.log(
+        logging.DEBUG if is_routine and status < 500 else logging.INFO,
+        "request",
+        extra={
+            "values": {
+                "method": scope["method"],
+                "path": path[:200],
+                "status": status,
+                "ms": round(1000 * seconds, 1),
+            }
+        },
+    )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; `extra={"values": {...}}` adds keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        row: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(
+                timespec="milliseconds"
+            ),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, "values", {}),
+        }
+        if record.exc_info:
+            row["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(row, ensure_ascii=False)
+
+
+def start_logging(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("httpx", "httpcore", "asyncio", "uvicorn.error", "python_multipart"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket on the address, bound but not listening yet; ConfigError where it is taken."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigError(
+            f"The address {host!r} can not be used ({error}). Give another with --host."
+        ) from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise ConfigError(
+            f"Port {port} on {host} can not be used ({error.strerror}). Stop the program that has "
+            f"it, or choose another port: python app.py --port {port + 1 if port < 65535 else 0}"
+        ) from error
+    return bound
+
+
+def serve(app: FastAPI, bound: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM, then stop what runs and return."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            host, port = bound.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            print(f"SR-LLM is running on http://{shown}:{port} (Ctrl+C stops it)", flush=True)
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=_SECONDS_TO_STOP
+    )
+    # uvicorn raises the signal again once it has stopped: SIGTERM should then end us with 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with contextlib.suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[bound])
+
+
+def read_arguments(argv: Sequence[str] | None) -> Settings:
+    """Settings of the environment, and what the command line says on top."""
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Serve the SR-LLM demo. Every option is also an environment variable, "
+        "SRLLM_HOST, SRLLM_PORT and so on.",
+        epilog="Example: python app.py --port 8000 --profile small",
+    )
+    parser.add_argument("--host", help="address to listen on (default 127.0.0.1: this machine)")
+    parser.add_argument("--port", type=int, help="port to listen on (default 7860)")
+    parser.add_argument("--data-dir", type=Path, help="where data is kept (default var)")
+    parser.add_argument("--profile", help="which models are served (default embedded)")
+    given: dict[str, Any] = {  # Any: the types of the fields of Settings
+        name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None
+    }
+    return replace(Settings.from_env(), **given)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        settings = read_arguments(argv)
+        start_logging(settings.log_level)
+        bound = bind(settings.host, settings.port)
+        app = build_app(settings)
+    except SrllmError as error:
+        print(error, file=sys.stderr)
+        return 2
+    serve(app, bound)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
