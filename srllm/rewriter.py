@@ -159,7 +159,7 @@ class Rewriter:
     ) -> list[Rewrite]:
         """One finished rewrite for each variant, in their order; raises where one fails."""
         task = self._build_task(variants, prompt, decoding, guided, None)
-        [result] = self._rewrite_group([self.check_input(text)], task)
+        [result] = self._rewrite_group([self.check_input(text)], task, patience_s=0.0)
         if isinstance(result, SrllmError):
             raise result
         return list(result)
@@ -246,9 +246,8 @@ class Rewriter:
                     checked[index] = self.check_input(texts[index])
                 except SrllmError as error:
                     results[index] = error
-            group = self._rewrite_group(
-                list(checked.values()), replace(task, started=time.perf_counter())
-            )
+            own_task = replace(task, started=time.perf_counter())
+            group = self._rewrite_group(list(checked.values()), own_task, PATIENCE_S)
             if task.is_cancelled:
                 return
             results.update(zip(checked, group, strict=True))
@@ -257,13 +256,13 @@ class Rewriter:
                 yield index, str(result) if isinstance(result, SrllmError) else result
 
     def _rewrite_group(
-        self, texts: Sequence[str], task: Task
+        self, texts: Sequence[str], task: Task, patience_s: float
     ) -> list[tuple[Rewrite, ...] | SrllmError]:
         """All variants of all texts in shared batches, in the order of the texts."""
         try:
             sources = self._writer.build_sources(texts)
             drafts = [Draft(source, variant) for source in sources for variant in task.variants]
-            with closing(self._writer.write(drafts, task, patience_s=PATIENCE_S)) as changes:
+            with closing(self._writer.write(drafts, task, patience_s)) as changes:
                 for _ in changes:
                     pass
         except SrllmError as error:

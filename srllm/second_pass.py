@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from srllm.backends.protocol import Decoding, GenerationUpdate
 from srllm.drafts import Answer, Draft
 from srllm.guidance import choose_candidate, phrases_to_avoid
+from srllm.outcomes import is_unchanged
 from srllm.records import RiskReport
 from srllm.risk.protocol import Detector
 
@@ -39,12 +40,12 @@ def places_to_improve(draft: Draft, detector: Detector) -> tuple[int, ...]:
         for place, (window, answer, before, after) in enumerate(
             zip(source.windows, answers, source.window_reports, reports, strict=True)
         )
-        if before.is_unsafe and (_is_same(window.text, answer) or after.is_unsafe)
+        if before.is_unsafe and (is_unchanged(window.text, answer) or after.is_unsafe)
     )
     if places or not source.before.is_unsafe:
         return places
     text = draft.text
-    if _is_same(source.text, text) or detector.analyze([text])[0].is_unsafe:
+    if is_unchanged(source.text, text) or detector.analyze([text])[0].is_unsafe:
         unsafe = [report.unsafe for report in source.window_reports]
         return (unsafe.index(max(unsafe)),)
     return ()
@@ -96,7 +97,3 @@ def build_trials(draft: Draft, detector: Detector) -> list[Trial]:
         )
         for place in places_to_improve(draft, detector)
     ]
-
-
-def _is_same(text: str, other: str) -> bool:
-    return text.split() == other.split()

@@ -15,7 +15,7 @@ from srllm.drafts import Draft, Source
 from srllm.errors import BusyError, SrllmError
 from srllm.guidance import remove_flagged
 from srllm.insights import find_insights
-from srllm.outcomes import decide_outcome
+from srllm.outcomes import decide_outcome, find_outcome_insights
 from srllm.prompts import build_messages, get_prompt
 from srllm.records import Outcome, Rewrite
 from srllm.risk.protocol import Detector
@@ -148,9 +148,17 @@ class Writer:
     def finish(self, draft: Draft, task: Task) -> Rewrite:
         text, source = draft.text, draft.source
         after = self._detector.analyze([text])[0]
+        insights = tuple(find_insights(source.text, text, draft.finish_reason))
         outcome = decide_outcome(
-            source.text, text, source.before, after, draft.finish_reason, guided=draft.is_guided
+            source.text,
+            text,
+            source.before,
+            after,
+            draft.finish_reason,
+            is_guided=draft.is_guided,
+            insights=insights,
         )
+        insights += find_outcome_insights(source.text, text, source.before)
         return Rewrite(
             variant=draft.variant.name,
             original=source.text,
@@ -158,7 +166,7 @@ class Writer:
             outcome=outcome,
             before=source.before,
             after=after,
-            insights=tuple(find_insights(source.text, text, draft.finish_reason)),
+            insights=insights,
             finish_reason=draft.finish_reason,
             n_prompt_tokens=draft.n_prompt_tokens,
             n_new_tokens=draft.n_new_tokens,
