@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from srllm.errors import InputError
 from srllm.records import TARGETING_SPECIFIC, CmdRecord
 from srllm.taxonomy import Annotation
+from train.sources import default_data_root
 
 SPLITS: tuple[str, ...] = ("train", "dev", "test")
 SHARES: Mapping[str, float] = {"train": 0.80, "dev": 0.08, "test": 0.12}
@@ -120,22 +121,23 @@ def find_near_same(records: Sequence[CmdRecord], threshold: float = NEAR_SAME) -
     Compared are the original and the benign text of one record with those of another.
     """
     ids: list[str] = []
-    sets: list[frozenset[tuple[str, ...]]] = []
+    sizes: list[int] = []
     seen_by_shingle: dict[tuple[str, ...], list[int]] = defaultdict(list)
     best: dict[tuple[str, str], float] = {}
     for record in records:
         for text in dict.fromkeys((record.original, record.benign)):
             shingles = _shingles(text)
-            shared = Counter(i for s in sorted(shingles) for i in seen_by_shingle[s])
+            size = len(shingles)
+            shared = Counter(chain.from_iterable(seen_by_shingle[s] for s in shingles))
             for i, n_shared in shared.items():
-                similarity = n_shared / (len(shingles) + len(sets[i]) - n_shared)
-                pair = (ids[i], record.id)
-                if ids[i] != record.id and similarity >= max(threshold, best.get(pair, 0.0)):
-                    best[pair] = similarity
+                similarity = n_shared / (size + sizes[i] - n_shared)
+                if similarity >= threshold and ids[i] != record.id:
+                    pair = (ids[i], record.id)
+                    best[pair] = max(similarity, best.get(pair, 0.0))
             for shingle in shingles:
                 seen_by_shingle[shingle].append(len(ids))
             ids.append(record.id)
-            sets.append(shingles)
+            sizes.append(size)
     found = [NearSame(a, b, similarity) for (a, b), similarity in best.items()]
     return sorted(found, key=lambda n: (-n.similarity, n.first_id, n.second_id))
 
@@ -403,7 +405,7 @@ def _mean(values: Sequence[int]) -> float:
 
 def default_seed_folder() -> Path:
     """Where the seed lies beside a checkout; the environment variable moves it."""
-    return Path(os.environ.get("SRLLM_DATA_ROOT") or "../shared/data") / "cmd_seed"
+    return default_data_root() / "cmd_seed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
