@@ -97,7 +97,8 @@ class RewriteOut(BaseModel):
     variant: str
     text: str
     outcome: str = Field(
-        description="rewritten, rewritten_guided, already_benign, no_safe_rewrite, refused, cut_off."
+        description="rewritten, rewritten_guided, already_benign, no_safe_rewrite, refused or "
+        "cut_off."
     )
     risk_before: Risk
     risk_after: Risk
@@ -393,14 +394,19 @@ def _docs_table(schema: dict[str, Any]) -> str:  # Any: part of an OpenAPI docum
 _DOCS_FRAME = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title}: JSON interface</title><style>
-body {{ font: 16px/1.55 system-ui, sans-serif; max-width: 860px; margin: 0 auto; padding: 24px 16px 64px;
-  color: light-dark(#1c1c1a, #f1f0ec); background: light-dark(#fbfbfa, #151514); }}
-a {{ color: light-dark(#2f4bb8, #9db2ff); }} h2 {{ margin: 36px 0 6px; font-size: 19px; }}
-h3 {{ margin: 18px 0 4px; font-size: 14px; }} table {{ border-collapse: collapse; font-size: 14.5px; }}
-td {{ padding: 6px 18px 6px 0; vertical-align: top; border-bottom: 1px solid light-dark(#e2e1dd, #35342f); }}
-.wide {{ overflow-x: auto; }} code, pre {{ font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .88em; }}
+body {{ font: 16px/1.55 system-ui, sans-serif; max-width: 860px; margin: 0 auto;
+  padding: 24px 16px 64px; color: light-dark(#1c1c1a, #f1f0ec);
+  background: light-dark(#fbfbfa, #151514); }}
+a {{ color: light-dark(#2f4bb8, #9db2ff); }}
+h2 {{ margin: 36px 0 6px; font-size: 19px; }}
+h3 {{ margin: 18px 0 4px; font-size: 14px; }}
+table {{ border-collapse: collapse; font-size: 14.5px; }}
+td {{ padding: 6px 18px 6px 0; vertical-align: top;
+  border-bottom: 1px solid light-dark(#e2e1dd, #35342f); }}
+.wide {{ overflow-x: auto; }}
+code, pre {{ font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .88em; }}
 pre {{ background: light-dark(#f3f3f1, #252522); padding: 12px 14px; border-radius: 8px;
   white-space: pre-wrap; overflow-wrap: anywhere; }}
 </style></head><body><p><a href="/">Back to the page</a></p><h1>{title}: JSON interface</h1>
-<p>{about} The machine-readable description is <a href="openapi.json">openapi.json</a>.</p>
+<p>{about} The machine-readable description is <a href="/api/openapi.json">openapi.json</a>.</p>
 {sections}</body></html>"""

@@ -64,7 +64,7 @@ class AdvancedPanel:
             seed = int(values[self.seed] or 0)
             if not (0.0 < temperature <= 2.0 and 0.0 < top_p <= 1.0 and 0 <= seed <= _MAX_SEED):
                 raise InputError(
-                    f"Temperature {temperature:g}, top-p {top_p:g} and seed {seed} can not be used. "
+                    f"Temperature {temperature:g}, top-p {top_p:g}, seed {seed} can not be used. "
                     f"Keep them in (0, 2], (0, 1] and 0-{_MAX_SEED}."
                 )
             decoding = Decoding(temperature=temperature, top_p=top_p, seed=seed)

@@ -13,7 +13,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class ModelLoader:
-    """Loads the rewriter's model in a thread of its own, one at a time; a failure can be retried."""
+    """Loads the rewriter's model in a thread of its own; after a failure it can be tried again."""
 
     def __init__(self, rewriter: Rewriter) -> None:
         self._rewriter = rewriter

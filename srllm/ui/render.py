@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from srllm.diff import word_diff
-from srllm.records import Category, Outcome, RiskReport, RiskSpan, Rewrite
+from srllm.diff import DiffKind, word_diff
+from srllm.records import Category, Outcome, Rewrite, RiskReport, RiskSpan
 from srllm.variants import Variant
 
 # Characters that order or hide other characters. They are shown by name, never obeyed.
@@ -191,14 +191,14 @@ def marked(text: str, spans: Sequence[RiskSpan]) -> str:
 
 
 def difference(original: str, rewrite: str) -> str:
-    """Word difference: removed struck through, added underlined, both also said in words."""
+    """Word difference: removed struck through, added underlined (tags that readers know)."""
     pieces: list[str] = []
     for part in word_diff(original, rewrite):
         shown = visible(part.text)
-        if part.kind == "removed":
-            pieces.append(f'<del aria-label="removed">{shown}</del>')
-        elif part.kind == "added":
-            pieces.append(f'<ins aria-label="added">{shown}</ins>')
+        if part.kind is DiffKind.REMOVED:
+            pieces.append(f"<del>{shown}</del>")
+        elif part.kind is DiffKind.ADDED:
+            pieces.append(f"<ins>{shown}</ins>")
         else:
             pieces.append(shown)
     return "".join(pieces)
@@ -361,7 +361,8 @@ def json_panel(text: str, rewrites: Iterable[Rewrite], address: str) -> str:
         ensure_ascii=True,  # what is hidden in a text is readable in an escape
     )
     return (
-        f'<div class="sr-code"><h4>Ask for it from a shell</h4><pre tabindex="0">{escape(command)}</pre>'
+        '<div class="sr-code"><h4>Ask for it from a shell</h4>'
+        f'<pre tabindex="0">{escape(command)}</pre>'
         f"{copy_button(command, 'Copy command')}</div>"
         f'<div class="sr-code"><h4>Answer</h4><pre tabindex="0">{escape(rows)}</pre>'
         f"{copy_button(rows, 'Copy JSON')}</div>"

@@ -74,8 +74,8 @@ def build_rewrite_page(header: str, *, rewriter: Rewriter, settings: Settings) -
 
 def _lead() -> str:
     return (
-        '<aside class="sr-notice" aria-label="Content note"><p>Texts on this page can be hateful or '
-        "crude. They are shown in order to measure and reduce such language.</p>"
+        '<aside class="sr-notice" aria-label="Content note"><p>Texts on this page can be hateful '
+        "or crude. They are shown in order to measure and reduce such language.</p>"
         '<button type="button" data-act="notice">Understood</button></aside>'
         '<h1 class="sr-lead"><strong>Finds what is unsafe in a text and rewrites it.</strong> '
         "Four fine-tuned variants, side by side.</h1>"
@@ -180,7 +180,7 @@ class _Board:
             **quiet,
         )
         self.cancel.click(self._cancel, None, None, queue=False, **quiet)
-        self.text.input(
+        self.text.change(
             self._count, self.text, self.count, queue=False, trigger_mode="always_last", **quiet
         )
 

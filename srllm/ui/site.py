@@ -59,6 +59,8 @@ def theme() -> gr.themes.Base:
                 ("background_fill_secondary", "var(--sr-sunk)"),
                 ("block_background_fill", "transparent"),
                 ("block_border_width", "0px"),
+                ("input_border_width", "1px"),
+                ("checkbox_border_width", "1px"),
                 ("block_label_background_fill", "transparent"),
                 ("block_label_text_color", "var(--sr-ink-2)"),
                 ("block_title_text_color", "var(--sr-ink-2)"),
@@ -99,8 +101,9 @@ def header(pages: Sequence[Page], current: Page, profile: Profile) -> str:
         for page in pages
     )
     return (
-        f'<a class="sr-skip" href="#sr-text">To the text</a><div class="sr-header" role="banner">'
-        f'<a class="sr-name" href="/">{NAME}</a><nav class="sr-nav" aria-label="Pages">{links}</nav>'
+        '<a class="sr-skip" href="#sr-text">To the text</a><div class="sr-header" role="banner">'
+        f'<a class="sr-name" href="/">{NAME}</a>'
+        f'<nav class="sr-nav" aria-label="Pages">{links}</nav>'
         '<button type="button" class="sr-chip" id="sr-model-chip" popovertarget="sr-model" '
         f'aria-label="Model: {escape(profile.label)}"><span class="sr-dot"></span>'
         f'<span>{visible(profile.label)} · <span id="sr-model-word">not loaded yet</span></span>'
