@@ -73,7 +73,8 @@ class Scheduler:
 
     def check_room(self, n_requests: int) -> None:
         """Raise BusyError where so many more may not wait; an empty queue takes any number."""
-        n_waiting = self.n_waiting
+        with self._changed:
+            n_waiting = sum(not job.ticket.is_cancelled for job in self._waiting)
         if n_waiting and n_waiting + n_requests > self._queue_limit:
             raise BusyError(
                 f"The model is busy: {n_waiting} requests are waiting, the limit is "
