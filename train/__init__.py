@@ -1,0 +1,1 @@
+"""Training: data and a recipe become weights - adapters, dense models, classifiers."""

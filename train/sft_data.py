@@ -1,0 +1,37 @@
+"""What one epoch of fine-tuning sees: every CMD training record, and a replay of the base's data."""
+
+import random
+from collections.abc import Sequence
+
+from srllm.records import CmdRecord
+from train.examples import TextExample
+from train.mixture import Pools, sample_examples
+from train.recipe import SftRecipe
+from train.tasks import sample_task, task_prompt
+
+
+def draw_epoch(
+    records: Sequence[CmdRecord], pools: Pools, recipe: SftRecipe, rng: random.Random
+) -> list[TextExample]:
+    """The examples of one epoch, drawn anew: records once each, replay by the recipe's counts."""
+    examples = [_record_example(record, recipe, rng) for record in records]
+    for kind, n_examples in recipe.replay.items():
+        drawn = sample_examples(pools, {kind: 1.0}, n_examples, rng)
+        examples.extend(_instructed(example) if recipe.tasks else example for example in drawn)
+    return examples
+
+
+def rewriting_examples(records: Sequence[CmdRecord], recipe: SftRecipe) -> list[TextExample]:
+    """The records as rewriting alone, as served: what the development loss is measured on."""
+    pairs = [TextExample(record.original, record.benign) for record in records]
+    return [_instructed(pair) for pair in pairs] if recipe.tasks else pairs
+
+
+def _record_example(record: CmdRecord, recipe: SftRecipe, rng: random.Random) -> TextExample:
+    if recipe.tasks:
+        return sample_task(record, recipe.tasks, rng)
+    return TextExample(record.original, record.benign)
+
+
+def _instructed(example: TextExample) -> TextExample:
+    return TextExample(task_prompt("rewrite", example.prompt), example.completion)
