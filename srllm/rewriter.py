@@ -48,6 +48,20 @@ class RewriteUpdate:
     error: str | None = None  # where FAILED: one sentence
 
 
+class LazyDetector:
+    """The detector of a specification, loaded when the first text is analysed."""
+
+    def __init__(self, spec: str) -> None:
+        self._spec = spec
+
+    @property
+    def name(self) -> str:
+        return get_detector(self._spec).name
+
+    def analyze(self, texts: Sequence[str]) -> list[RiskReport]:
+        return get_detector(self._spec).analyze(texts)
+
+
 class Rewriter:
     """The variants of one profile, its backend and its detector. Safe from many threads."""
 
@@ -65,7 +79,7 @@ class Rewriter:
         """What the settings describe; nothing is loaded yet."""
         profile = get_profile(settings.profile, settings.profiles_file)
         backend = build_backend(profile, settings)
-        return cls(profile, backend, get_detector(profile.detector), guided=settings.guided)
+        return cls(profile, backend, LazyDetector(profile.detector), guided=settings.guided)
 
     @classmethod
     def from_profile(cls, name: str = "embedded", **overrides: Any) -> Rewriter:

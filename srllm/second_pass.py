@@ -70,13 +70,13 @@ class Trial:
 
     def take_best(self, detector: Detector) -> None:
         """Put the best answer of both passes in the window's place."""
-        answers = [self.draft.answers[self.place], *self.answers]
-        reports = detector.analyze([answer.text for answer in answers])
-        best = choose_candidate(
-            self.original, self._before, [answer.text for answer in answers], reports
-        )
-        if best > 0:
-            self.draft.answers[self.place] = answers[best]
+        first = self.draft.answers[self.place]
+        answers = [first, *self.answers]
+        whole = [answer for answer in answers if answer.finish_reason == "stop"] or answers
+        texts = [answer.text for answer in whole]
+        best = choose_candidate(self.original, self._before, texts, detector.analyze(texts))
+        if whole[best] is not first:
+            self.draft.answers[self.place] = whole[best]
             self.draft.is_guided = True
 
     @property
