@@ -61,23 +61,15 @@ class _Batch:
                     "text", label="Column of the texts", max_lines=1, max_length=200
                 )
         with gr.Row(elem_classes="sr-buttons"):
-            self.go = gr.Button("Rewrite all", elem_classes="sr-second", min_width=120, scale=0)
+            self.go = gr.Button("Rewrite all", elem_classes="sr-second")
             self.cancel = gr.Button(
-                "Cancel batch",
-                interactive=False,
-                elem_classes=["sr-second", "sr-cancel"],
-                min_width=120,
-                scale=0,
+                "Cancel batch", interactive=False, elem_classes=["sr-second", "sr-cancel"]
             )
             self.csv = gr.DownloadButton(
-                "Download CSV", interactive=False, elem_classes="sr-second", min_width=150, scale=0
+                "Download CSV", interactive=False, elem_classes="sr-second"
             )
             self.jsonl = gr.DownloadButton(
-                "Download JSONL",
-                interactive=False,
-                elem_classes="sr-second",
-                min_width=150,
-                scale=0,
+                "Download JSONL", interactive=False, elem_classes="sr-second"
             )
         self.status = gr.HTML(
             f'<p class="sr-help">Up to {MAX_TEXTS:,} texts, with the variants chosen under '

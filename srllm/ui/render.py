@@ -10,6 +10,7 @@ from html import escape
 
 from srllm.diff import DiffKind, word_diff
 from srllm.records import Category, Outcome, Rewrite, RiskReport, RiskSpan
+from srllm.taxonomy import Bias, Harm, Toxicity
 from srllm.variants import Variant
 
 # Characters that order or hide other characters. They are shown by name, never obeyed.
@@ -92,11 +93,9 @@ def message(sentence: str, *, tone: str = "neutral") -> str:
     """One sentence at its place; `tone` "unsafe" is announced at once by a screen reader."""
     if not sentence:
         return ""
-    role = "alert" if tone == "unsafe" else "status"
-    mark = icon("alert") if tone == "unsafe" else ""
-    return (
-        f'<p class="sr-message sr-{tone}" role="{role}">{mark}<span>{visible(sentence)}</span></p>'
-    )
+    role, mark = (' role="alert"', icon("alert")) if tone == "unsafe" else ("", "")
+    shown = f"<span>{visible(sentence)}</span>"
+    return f'<p class="sr-message sr-{tone}"{role}>{mark}{shown}</p>'
 
 
 def score_text(score: float) -> str:
@@ -106,25 +105,27 @@ def score_text(score: float) -> str:
     return f"{min(max(score, 0.0), 0.99):.2f}" if score < 1.0 else "1.00"
 
 
-def _tone(score: float, threshold: float) -> str:
-    if score != score:
+def _overall_tone(report: RiskReport) -> str:
+    if report.unsafe != report.unsafe:
         return "neutral"
-    if score >= threshold:
-        return "unsafe"
-    return "caution" if score >= threshold / 2 else "safe"
+    return "unsafe" if report.is_unsafe else "safe"
 
 
-def risk_bar(name: str, score: float, word: str, threshold: float) -> str:
+def risk_bar(name: str, score: float, word: str, tone: str) -> str:
     """Name, bar, number and word of one score; the bar is an image with a text for readers."""
-    percent = 0.0 if score != score else round(100 * min(max(score, 0.0), 1.0), 1)
-    tone = _tone(score, threshold)
     return (
         f'<div class="sr-risk sr-{tone}"><span class="sr-risk-name">{escape(name)}</span>'
         f'<span class="sr-bar" role="img" aria-label="{score_text(score)} of 1">'
-        f'<i style="width:{percent}%"></i></span>'
+        f'<i style="width:{_percent(score)}%"></i></span>'
         f'<span class="sr-num">{score_text(score)}</span>'
         f'<span class="sr-word">{escape(word)}</span></div>'
     )
+
+
+_FOUND_HEAD = (
+    '<div class="sr-row"><h2>What was found</h2><button type="button" class="sr-tool" '
+    'data-act="link">Copy link to this text</button></div>'
+)
 
 
 def found_empty() -> str:
@@ -138,7 +139,7 @@ def found_empty() -> str:
     )
     return (
         '<section class="sr-found sr-is-empty" aria-label="What was found">'
-        f'<h2>What was found</h2><div class="sr-risks">{bars}'
+        f'{_FOUND_HEAD}<div class="sr-risks">{bars}'
         '<div class="sr-sentiment"><span class="sr-risk-name">Sentiment</span></div></div>'
         '<p class="sr-marked">Unsafe phrases of your text will be marked here.</p></section>'
     )
@@ -146,28 +147,37 @@ def found_empty() -> str:
 
 def found(text: str, report: RiskReport) -> str:
     """What the detector says of the original: scores with words, and the phrases marked."""
-    scores = report.scores
+    overall = ("unsafe", "unsafe") if report.is_unsafe else ("safe", "safe")
     bars = "".join(
-        risk_bar(name, scores.get(category, float("nan")), word, report.threshold)
-        for name, category, word in (
-            ("Overall", Category.UNSAFE, "unsafe" if report.is_unsafe else "safe"),
-            ("Toxicity", Category.TOXICITY, _TOXICITY_WORDS[report.toxicity.value]),
-            ("Bias", Category.BIAS, _BIAS_WORDS[report.bias.value]),
-            ("Harm", Category.HARM, report.harm.value.lower()),
+        risk_bar(name, report.scores.get(category, float("nan")), word, tone)
+        for name, category, (word, tone) in (
+            ("Overall", Category.UNSAFE, overall),
+            ("Toxicity", Category.TOXICITY, _TOXICITY[report.toxicity]),
+            ("Bias", Category.BIAS, _BIAS[report.bias]),
+            ("Harm", Category.HARM, _HARM[report.harm]),
         )
     )
     sentiment = report.sentiment.value.lower()
     return (
         '<section class="sr-found" aria-label="What was found">'
-        f'<h2>What was found</h2><div class="sr-risks">{bars}'
+        f'{_FOUND_HEAD}<div class="sr-risks">{bars}'
         '<div class="sr-sentiment"><span class="sr-risk-name">Sentiment</span>'
         f'<span class="sr-word">{sentiment}</span></div></div>'
         f'<p class="sr-marked" dir="auto">{marked(text, report.spans)}</p></section>'
     )
 
 
-_TOXICITY_WORDS = {"No": "none", "Mild": "mild", "High": "high"}
-_BIAS_WORDS = {"No": "no", "Yes": "yes"}
+_TOXICITY = {  # word, tone
+    Toxicity.NO: ("none", "safe"),
+    Toxicity.MILD: ("mild", "caution"),
+    Toxicity.HIGH: ("high", "unsafe"),
+}
+_BIAS = {Bias.NO: ("no", "safe"), Bias.YES: ("yes", "unsafe")}
+_HARM = {
+    Harm.LOW: ("low", "safe"),
+    Harm.MEDIUM: ("medium", "caution"),
+    Harm.HIGH: ("high", "unsafe"),
+}
 
 
 def marked(text: str, spans: Sequence[RiskSpan]) -> str:
@@ -254,12 +264,8 @@ def column_done(variant: Variant, rewrite: Rewrite) -> str:
     ]
     if rewrite.outcome is Outcome.NO_SAFE_REWRITE:
         body.append(_no_safe_rewrite(rewrite))
-    foot = (
-        outcome_badge(rewrite.outcome)
-        + _before_after(rewrite)
-        + _insights(rewrite)
-        + _column_tools(variant, rewrite)
-    )
+    body.append(_insights(rewrite))
+    foot = outcome_badge(rewrite.outcome) + _before_after(rewrite) + _column_tools(variant, rewrite)
     return column(variant, "".join(body), state="done", foot=foot)
 
 
@@ -283,7 +289,7 @@ def _no_safe_rewrite(rewrite: Rewrite) -> str:
 def _before_after(rewrite: Rewrite) -> str:
     before, after = rewrite.before, rewrite.after
     rows = "".join(
-        f'<span class="sr-ba sr-{_tone(report.unsafe, report.threshold)}">'
+        f'<span class="sr-ba sr-{_overall_tone(report)}">'
         f'<span class="sr-hidden">{word} </span><span class="sr-bar" aria-hidden="true">'
         f'<i style="width:{_percent(report.unsafe)}%"></i></span>'
         f'<span class="sr-num">{score_text(report.unsafe)}</span></span>'

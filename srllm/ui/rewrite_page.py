@@ -116,14 +116,14 @@ class _Board:
         )
         with gr.Row(elem_id="sr-bar"):
             gr.HTML(_examples(), elem_id="sr-try", js_on_load=None, apply_default_css=False)
+            self.cancel = gr.Button(
+                "Cancel", interactive=False, elem_classes=["sr-second", "sr-cancel"]
+            )
             self.count = gr.HTML(
                 render.token_count(0, self._limit),
                 elem_id="sr-tokens",
                 js_on_load=None,
                 apply_default_css=False,
-            )
-            self.cancel = gr.Button(
-                "Cancel", interactive=False, elem_classes=["sr-second", "sr-cancel"]
             )
             self.go = gr.Button(
                 "Rewrite", variant="primary", elem_id="sr-go", elem_classes="sr-main"

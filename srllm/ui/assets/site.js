@@ -94,7 +94,7 @@
     },
     notice() {
       store.set("sr-notice", "seen");
-      document.documentElement.classList.remove("sr-ask-notice");
+      document.body.classList.remove("sr-ask-notice");
       textBox()?.focus();
     },
   };
@@ -149,10 +149,20 @@
     setTimeout(watchModel, wait);
   }
 
+  // What the status line says is said aloud too; errors announce themselves (role alert).
+  function announceStatus() {
+    const status = find("#sr-status");
+    new MutationObserver(() => {
+      const line = status.querySelector(".sr-message:not([role])");
+      if (line && line.textContent !== find("#sr-live")?.textContent) say(line.textContent);
+    }).observe(status, { childList: true, subtree: true, characterData: true });
+  }
+
   function start() {
     startTheme();
-    if (store.get("sr-notice") !== "seen") document.documentElement.classList.add("sr-ask-notice");
+    if (store.get("sr-notice") !== "seen") document.body.classList.add("sr-ask-notice");
     whenReady(() => find("#sr-model-chip"), watchModel);
+    whenReady(() => find("#sr-status"), announceStatus);
     whenReady(textBox, () => { readLink(); addEventListener("hashchange", readLink); });
   }
   if (document.body) start(); else document.addEventListener("DOMContentLoaded", start);
