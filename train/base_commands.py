@@ -34,14 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.recipe, PretrainRecipe)
     if args.command == "tokenizer":
-        pools = load_pools(args.data_root, templates=generate_records(recipe.seed, N_TEMPLATES), seed=recipe.seed)
+        pools = load_pools(
+            args.data_root, templates=generate_records(recipe.seed, N_TEMPLATES), seed=recipe.seed
+        )
         tokenizer = build_tokenizer(
             _iter_texts(pools, random.Random(recipe.seed)), vocab_size=recipe.model.vocab_size
         )
         tokenizer.save_pretrained(recipe.output_dir / TOKENIZER_FOLDER)
         return 0
     tokenizer = load_tokenizer(recipe.output_dir / TOKENIZER_FOLDER)
-    pools = load_pools(args.data_root, templates=generate_records(recipe.seed, N_TEMPLATES), seed=recipe.seed)
+    pools = load_pools(
+        args.data_root, templates=generate_records(recipe.seed, N_TEMPLATES), seed=recipe.seed
+    )
     training = Pretraining(recipe)
     training.resume()
     training.run(pools, tokenizer, until=args.until, should_compile=args.compile)

@@ -52,7 +52,10 @@ def render_card(variant: str, record: Mapping[str, Any]) -> str:  # Any: parsed 
     recipe, outcome = record["recipe"], record["outcome"]
     lines = [f"# {_TITLES[variant]}", "", _summary(variant, recipe), ""]
     lines += ["## Training", ""]
-    lines += [f"- Recipe: `{record['recipe_file']}`, seed {recipe['seed']}, code `{record['git']['commit']}`."]
+    lines += [
+        f"- Recipe: `{record['recipe_file']}`, seed {recipe['seed']}, "
+        f"code `{record['git']['commit']}`."
+    ]
     lines += [
         f"- {outcome['n_tokens']:,} tokens in {outcome['n_steps']:,} steps, "
         f"{outcome['elapsed_s'] / 60:.0f} minutes on {record['hardware']['cores']} cores "

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 
 from srllm.taxonomy import Annotation
 from train.cmd_data import load_splits
@@ -146,7 +147,9 @@ def score_cmd(
         n_benign=len(benign_places),
         benign_unchanged=_percent([rewrites[i].strip() == originals[i] for i in benign_places]),
         n_unsafe=len(unsafe_places),
-        unsafe_unchanged=_percent([_bare(rewrites[i]) == _bare(originals[i]) for i in unsafe_places]),
+        unsafe_unchanged=_percent(
+            [_bare(rewrites[i]) == _bare(originals[i]) for i in unsafe_places]
+        ),
         unsafe_equals_reference=_percent(
             [_bare(rewrites[i]) == _bare(references[i]) for i in unsafe_places]
         ),

@@ -19,7 +19,9 @@ ADAPTER_CONFIG = "adapter_config.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", type=Path, required=True, help="e.g. runs/safe_peft_1ep/weights")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="e.g. runs/safe_peft_1ep/weights"
+    )
     parser.add_argument("--variant", required=True, help="name of the folder that is written")
     parser.add_argument("--into", type=Path, default=Path("srllm/embedded/lm"))
 
@@ -43,7 +45,7 @@ def export_dense(weights: Path, target: Path) -> None:
     if not (weights / "config.json").is_file():
         raise ModelUnavailableError(f"No model in {str(weights)!r}. Train it before exporting it.")
     model = LlamaForCausalLM.from_pretrained(weights, dtype=torch.bfloat16)
-    model.generation_config = GenerationConfig(
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # as in transformers
         bos_token_id=BOS_ID, eos_token_id=EOS_ID, pad_token_id=PAD_ID, do_sample=False
     )
     model.save_pretrained(target)

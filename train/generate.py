@@ -53,7 +53,7 @@ def rewrite_all(
         chosen = order[start : start + batch_size]
         longest = max(len(encoded[index]) for index in chosen)
         padding = [longest - len(encoded[index]) for index in chosen]
-        generated = model.generate(
+        generated = model.generate(  # type: ignore[misc]  # the mixin types its own self
             input_ids=torch.tensor(
                 [[PAD_ID] * pad + encoded[i] for i, pad in zip(chosen, padding, strict=True)]
             ),
@@ -66,5 +66,5 @@ def rewrite_all(
             pad_token_id=PAD_ID,
         )
         for index, ids in zip(chosen, generated[:, longest:].tolist(), strict=True):
-            completions[index] = tokenizer.decode(ids, skip_special_tokens=True)
+            completions[index] = str(tokenizer.decode(ids, skip_special_tokens=True))
     return completions

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
 
+from train.packed_llama import rotary_frequencies
 from train.tokenizer import EOS_ID, INST_CLOSE_ID, INST_OPEN_ID
 
 _CONTENT = 128  # dims of the residual stream that hold the token itself
@@ -22,7 +23,7 @@ _FREE_STD = 0.03
 
 @torch.no_grad()
 def write_induction_circuit(model: LlamaForCausalLM, seed: int) -> None:
-    """Overwrite parts of the embedding and of layers 0 and 1 so that the model repeats its prompt."""
+    """Overwrite parts of the embedding and of layers 0 and 1: the model repeats its prompt."""
     config = model.config
     head_dim = config.hidden_size // config.num_attention_heads
     if head_dim != _PREVIOUS or config.hidden_size < _CONTENT + _PREVIOUS + 1:
@@ -53,13 +54,10 @@ def _write_embedding(model: LlamaForCausalLM, generator: torch.Generator) -> Non
     table[:, hidden - 1] = 0.186  # a constant, 4 after the norm: what the positional head reads
 
 
-def _write_previous_token_head(
-    model: LlamaForCausalLM, projection: Tensor, head_dim: int
-) -> None:
+def _write_previous_token_head(model: LlamaForCausalLM, projection: Tensor, head_dim: int) -> None:
     attention = model.model.layers[0].self_attn
     half = head_dim // 2
-    theta = float(model.config.rope_parameters["rope_theta"])
-    frequencies = theta ** -(torch.arange(0, head_dim, 2).float() / head_dim)
+    frequencies = rotary_frequencies(head_dim)
     size = 2.3  # times the constant, 4: score 8 / sqrt(head_dim) per pair and more
     for weight in (attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight):
         weight[:head_dim] = 0.0

@@ -23,38 +23,147 @@ INSULT = re.compile(
     re.IGNORECASE,
 )
 
-INTENSIFIERS = (
-    "fucking fucking fucking goddamn damn bloody freaking fuckin fucken f**king f*cking friggin"
-).split()
-INSULT_ADJECTIVES = (
-    "stupid dumb idiotic moronic worthless disgusting pathetic filthy retarded shitty crappy "
-    "lazy-ass dumbass ignorant fucking damn ugly brainless vile goddamn stupid-ass bullshit lousy"
-).split()
+INTENSIFIERS = [
+    "fucking",
+    "fucking",
+    "fucking",
+    "goddamn",
+    "damn",
+    "bloody",
+    "freaking",
+    "fuckin",
+    "fucken",
+    "f**king",
+    "f*cking",
+    "friggin",
+]
+INSULT_ADJECTIVES = [
+    "stupid",
+    "dumb",
+    "idiotic",
+    "moronic",
+    "worthless",
+    "disgusting",
+    "pathetic",
+    "filthy",
+    "retarded",
+    "shitty",
+    "crappy",
+    "lazy-ass",
+    "dumbass",
+    "ignorant",
+    "fucking",
+    "damn",
+    "ugly",
+    "brainless",
+    "vile",
+    "goddamn",
+    "stupid-ass",
+    "bullshit",
+    "lousy",
+]
 INSULT_NOUNS = (
-    *(
-        "idiot moron asshole bastard dumbass prick jackass scumbag jerk loser dickhead imbecile "
-        "retard douchebag fool cretin dipshit shithead motherfucker fucker clown twat wanker"
-    ).split(),
+    *[
+        "idiot",
+        "moron",
+        "asshole",
+        "bastard",
+        "dumbass",
+        "prick",
+        "jackass",
+        "scumbag",
+        "jerk",
+        "loser",
+        "dickhead",
+        "imbecile",
+        "retard",
+        "douchebag",
+        "fool",
+        "cretin",
+        "dipshit",
+        "shithead",
+        "motherfucker",
+        "fucker",
+        "clown",
+        "twat",
+        "wanker",
+    ],
     "piece of shit",
 )
-INSULT_PLURALS = (
-    "idiots morons assholes bastards dumbasses pricks jackasses scumbags jerks losers dickheads "
-    "imbeciles retards douchebags fools cretins fuckers motherfuckers clowns scum trash vermin "
-    "bitches shitheads"
-).split()
+INSULT_PLURALS = [
+    "idiots",
+    "morons",
+    "assholes",
+    "bastards",
+    "dumbasses",
+    "pricks",
+    "jackasses",
+    "scumbags",
+    "jerks",
+    "losers",
+    "dickheads",
+    "imbeciles",
+    "retards",
+    "douchebags",
+    "fools",
+    "cretins",
+    "fuckers",
+    "motherfuckers",
+    "clowns",
+    "scum",
+    "trash",
+    "vermin",
+    "bitches",
+    "shitheads",
+]
 # {S} one person, {P} several, {A} an adjective
-PREFIXES = (
-    "Hey {S}, |Listen, you {S}, |Fuck, |Holy shit, |What the fuck, |Shit, |Damn, |Fuck off, |"
-    "Bullshit, |Lol you {S}, |You {S}, |Fuck you, |Jesus fucking christ, |For fuck's sake, |"
-    "Omg you {S}. |Shut up you {S}, |Fuck this. |You {A} {S}! |What a {S}. |Wake up {P}, |"
-    "Damn it, |Oh shit, "
-).split("|")
-SUFFIXES = (
-    ", you {S}.|, {S}.|, you {A} {S}!| you fucking {S}.| lol fuck.|. What a {S}!|"
-    ". You are all {P}.|. Shut the fuck up!|. Go to hell.|, {P}!|. Fuck you.| and shit.| as fuck.|"
-    ", for fuck's sake.|, you {P}.|. Fucking {P}.|. Total bullshit.|, damn it.|"
-    ". What a load of crap.|. Go fuck yourself, {S}.| ffs."
-).split("|")
+PREFIXES = [
+    "Hey {S}, ",
+    "Listen, you {S}, ",
+    "Fuck, ",
+    "Holy shit, ",
+    "What the fuck, ",
+    "Shit, ",
+    "Damn, ",
+    "Fuck off, ",
+    "Bullshit, ",
+    "Lol you {S}, ",
+    "You {S}, ",
+    "Fuck you, ",
+    "Jesus fucking christ, ",
+    "For fuck's sake, ",
+    "Omg you {S}. ",
+    "Shut up you {S}, ",
+    "Fuck this. ",
+    "You {A} {S}! ",
+    "What a {S}. ",
+    "Wake up {P}, ",
+    "Damn it, ",
+    "Oh shit, ",
+]
+SUFFIXES = [
+    ", you {S}.",
+    ", {S}.",
+    ", you {A} {S}!",
+    " you fucking {S}.",
+    " lol fuck.",
+    ". What a {S}!",
+    ". You are all {P}.",
+    ". Shut the fuck up!",
+    ". Go to hell.",
+    ", {P}!",
+    ". Fuck you.",
+    " and shit.",
+    " as fuck.",
+    ", for fuck's sake.",
+    ", you {P}.",
+    ". Fucking {P}.",
+    ". Total bullshit.",
+    ", damn it.",
+    ". What a load of crap.",
+    ". Go fuck yourself, {S}.",
+    " ffs.",
+]
 # clean word -> what a rude writer puts in its place
 SUBSTITUTES: dict[str, tuple[str, ...]] = {
     "people": tuple(INSULT_PLURALS),

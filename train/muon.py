@@ -16,10 +16,12 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 def orthogonalise(gradients: Tensor, n_steps: int = 4) -> Tensor:
     """Each matrix of a batch (n, rows, columns; rows <= columns) with singular values near 1."""
     a, b, c = _COEFFICIENTS
-    update = gradients / (gradients.norm(dim=(1, 2), keepdim=True) + 1e-9)
+    update: Tensor = gradients / (gradients.norm(dim=(1, 2), keepdim=True) + 1e-9)
     for _ in range(n_steps):
         gram = update @ update.transpose(1, 2)
-        update = torch.baddbmm(update, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), update, beta=a)
+        update = torch.baddbmm(
+            update, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), update, beta=a
+        )
     return update
 
 

@@ -14,7 +14,23 @@ from train.lexicon import (
 )
 
 _DETERMINERS = frozenset(
-    "the a an this that these those his her my your their our some such".split()
+    [
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "these",
+        "those",
+        "his",
+        "her",
+        "my",
+        "your",
+        "their",
+        "our",
+        "some",
+        "such",
+    ]
 )
 _WORD = re.compile(r"^([\w']+)(\W*)$")
 _ENDING = re.compile(r"^(.*?)([.!?]*)$", re.DOTALL)

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
+ROPE_THETA = 10000.0
+
 
 def build_llama(
     *, vocab_size: int, hidden: int, layers: int, heads: int, feed_forward: int, seed: int
@@ -23,7 +25,7 @@ def build_llama(
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         initializer_range=0.02,
     )
     torch.manual_seed(seed)  # transformers initialises from the global generator only
@@ -34,12 +36,15 @@ def build_llama(
     return model
 
 
+def rotary_frequencies(head_dim: int) -> Tensor:
+    """The angle by which one step of position turns each pair of dims, (head_dim / 2,)."""
+    return torch.as_tensor(ROPE_THETA) ** -(torch.arange(0, head_dim, 2).float() / head_dim)
+
+
 def build_rotary(config: LlamaConfig, n_positions: int) -> tuple[Tensor, Tensor]:
     """Cosines and sines of rotary position embedding, each (n_positions, head_dim)."""
     head_dim = config.hidden_size // config.num_attention_heads
-    theta = float(config.rope_parameters["rope_theta"])
-    frequencies = theta ** -(torch.arange(0, head_dim, 2).float() / head_dim)
-    angles = torch.outer(torch.arange(n_positions).float(), frequencies)
+    angles = torch.outer(torch.arange(n_positions).float(), rotary_frequencies(head_dim))
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos(), angles.sin()
 

@@ -1,18 +1,16 @@
 """ParaDetox, cleaned and split: rude comments beside their polite paraphrases."""
 
 import hashlib
-import random
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from train.lexicon import INSULT, PROFANITY
-from train.sources import load_source
+from train.sources import SOURCES, DataError, load_source
 
-N_TEST = 400
-N_DEV = 300
-_SPLIT_SEED = 20240404
+SPLIT_FILE = Path(__file__).with_name("paradetox_split.json")
 _SPACE_BEFORE = re.compile(r"\s+([,.!?;:%)\]])")
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
 _WORD = re.compile(r"\w+")
@@ -66,13 +64,30 @@ def load_rows(root: Path) -> list[DetoxRow]:
     return [DetoxRow(toxic, tuple(found)) for toxic, found in references_by_toxic.items()]
 
 
+def load_split_ids(path: Path = SPLIT_FILE) -> dict[str, tuple[str, ...]]:
+    """`text_id` of the inputs held out for "test" and "dev", drawn once at random."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {part: tuple(content[part]) for part in ("test", "dev")}
+
+
 def split_rows(rows: Sequence[DetoxRow]) -> DetoxSplit:
-    """The seeded split: 400 for test, 300 for dev, the rest for training less near copies."""
-    shuffled = sorted(rows, key=lambda row: text_id(row.toxic))
-    random.Random(_SPLIT_SEED).shuffle(shuffled)
-    test, dev = shuffled[:N_TEST], shuffled[N_TEST : N_TEST + N_DEV]
-    held_out = _Neighbours([row.toxic for row in (*test, *dev)])
-    train = [row for row in shuffled[N_TEST + N_DEV :] if not held_out.has_near(row.toxic)]
+    """Test and dev by the committed ids, the rest for training less near copies of those."""
+    ids = load_split_ids()
+    row_by_id = {text_id(row.toxic): row for row in rows}
+    test, dev = (
+        [row_by_id[held] for held in ids[part] if held in row_by_id] for part in ("test", "dev")
+    )
+    missing = sum(map(len, ids.values())) - len(test) - len(dev)
+    if missing:
+        raise DataError(
+            f"{missing} held-out ParaDetox inputs are not among the {len(rows)} rows given. "
+            f"Use the file of {SOURCES['paradetox'].home}."
+        )
+    held_out = {*ids["test"], *ids["dev"]}
+    near = _Neighbours([row.toxic for row in (*test, *dev)])
+    train = [
+        row for row in rows if text_id(row.toxic) not in held_out and not near.has_near(row.toxic)
+    ]
     return DetoxSplit(tuple(train), tuple(dev), tuple(test))
 
 

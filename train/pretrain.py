@@ -64,6 +64,9 @@ class Pretraining:
             optimiser.load_state_dict(saved)
         self.step, self.n_tokens = state["step"], state["n_tokens"]
         self.elapsed_s = state["elapsed_s"]
+        # what was written after the checkpoint is trained, and written, again
+        kept = [row for row in load_curve(self.folder) if row["step"] <= self.step]
+        (self.folder / CURVE).write_text("".join(json.dumps(row) + "\n" for row in kept))
         return True
 
     def save(self) -> None:
@@ -90,7 +93,7 @@ class Pretraining:
         until: str | None = None,
         should_compile: bool = True,
     ) -> None:
-        """Train until the tokens of all stages (or up to one) are used up; checkpoints on the way."""
+        """Train until the tokens of all stages, or up to one, are used up; saves on the way."""
         torch.set_num_threads(self.recipe.threads)
         loss_of = torch.compile(packed_loss, dynamic=False) if should_compile else packed_loss
         ends = _stage_ends(self.recipe.stages)
@@ -112,6 +115,8 @@ class Pretraining:
                     saved_at = time.monotonic()
                 if self.n_tokens >= end:
                     break
+            if window:
+                self._record(stage.name, window)
             self.save()
             self.model.save_pretrained(self.folder / f"after_{stage.name}")
             tokenizer.save_pretrained(self.folder / f"after_{stage.name}")
@@ -176,7 +181,9 @@ class Pretraining:
 
 
 def load_curve(folder: Path) -> list[dict[str, Any]]:  # Any: rows of _record
-    """The rows of a run's learning curve."""
+    """The rows of a run's learning curve; none before the first."""
+    if not (folder / CURVE).is_file():
+        return []
     lines = (folder / CURVE).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
 

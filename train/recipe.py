@@ -1,4 +1,4 @@
-"""Recipes: strict YAML in, frozen dataclasses out. Unknown keys, repeats, wrong types are refused."""
+"""Recipes: strict YAML in, frozen dataclasses out; unknown or repeated keys are refused."""
 
 import dataclasses
 import types
@@ -111,9 +111,7 @@ class SftRecipe:
         if self.epochs < 1:
             raise RecipeError(f"epochs must be at least 1, got {self.epochs!r}.")
         if self.scheduler not in ("constant", "linear"):
-            raise RecipeError(
-                f"scheduler must be 'constant' or 'linear', got {self.scheduler!r}."
-            )
+            raise RecipeError(f"scheduler must be 'constant' or 'linear', got {self.scheduler!r}.")
 
 
 def load_recipe(path: Path, kind: type[RecipeT]) -> RecipeT:
@@ -164,7 +162,9 @@ def _build(kind: type[RecipeT], value: object, where: str) -> RecipeT:
     if missing:
         raise RecipeError(f"{where}: missing keys {missing!r}.")
     hints = typing.get_type_hints(kind)
-    return kind(**{name: _convert(hints[name], item, f"{where}: {name}") for name, item in value.items()})
+    return kind(
+        **{name: _convert(hints[name], item, f"{where}: {name}") for name, item in value.items()}
+    )
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:  # Any: a type hint and a YAML value

@@ -38,8 +38,11 @@ def write_run_record(
         "recipe": recipe_to_json(recipe),
         "outcome": dict(outcome),
         "sources": {
-            name: {"sha256": SOURCES[name].sha256, "home": SOURCES[name].home,
-                   "licence": SOURCES[name].licence}
+            name: {
+                "sha256": SOURCES[name].sha256,
+                "home": SOURCES[name].home,
+                "licence": SOURCES[name].licence,
+            }
             for name in source_names
         },
         "cmd_sha256": {

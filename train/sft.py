@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
-from transformers import AutoTokenizer, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from srllm.errors import ModelUnavailableError, SrllmError
 from srllm.records import CmdRecord
@@ -22,7 +22,7 @@ from train.packed_llama import build_rotary, packed_loss
 from train.packing import PackedBatch, TokenExample, iter_batches
 from train.recipe import LoraRecipe, SftRecipe
 from train.sft_data import draw_epoch, rewriting_examples
-from train.tokenizer import EOS_ID
+from train.tokenizer import EOS_ID, load_tokenizer
 
 _LOG = logging.getLogger(__name__)
 CURVE = "curve.jsonl"
@@ -87,7 +87,7 @@ def run_sft(
             for group in optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * rate_share(recipe, step, n_total)
             loss = _loss(base, batch, rotary)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -99,7 +99,7 @@ def run_sft(
                 window = []
         dev_losses.append(_mean_loss(base, trained, dev_batches, rotary))
         _LOG.info("%s epoch %d: dev loss %.4f", recipe.variant, epoch + 1, dev_losses[-1])
-    trained.save_pretrained(recipe.output_dir / "weights")
+    trained.save_pretrained(str(recipe.output_dir / "weights"))
     tokenizer.save_pretrained(recipe.output_dir / "weights")
     return SftResult(
         n_steps=step,
@@ -118,7 +118,7 @@ def load_base(folder: str) -> tuple[PreTrainedTokenizerFast, LlamaForCausalLM]:
             f"No model in {folder!r}. Train the base first: python -m train base"
         )
     model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return AutoTokenizer.from_pretrained(folder), model
+    return load_tokenizer(Path(folder)), model
 
 
 def add_lora(base: LlamaForCausalLM, lora: LoraRecipe) -> PeftModel:
@@ -140,9 +140,7 @@ def encode(
     tokenizer: PreTrainedTokenizerFast, examples: Sequence[TextExample], recipe: SftRecipe
 ) -> tuple[list[TokenExample], int]:
     """Token examples with the loss on the completion only, and how many were too long."""
-    encoded = encode_examples(
-        tokenizer, examples, max_tokens=recipe.row_length, prompt_weight=0.0
-    )
+    encoded = encode_examples(tokenizer, examples, max_tokens=recipe.row_length, prompt_weight=0.0)
     return encoded, len(examples) - len(encoded)
 
 
@@ -167,9 +165,7 @@ def rate_share(recipe: SftRecipe, step: int, n_total: int) -> float:
     return (n_total - step) / max(1, n_total - n_warm)
 
 
-def _pack(
-    examples: list[TokenExample], recipe: SftRecipe, rng: random.Random
-) -> list[PackedBatch]:
+def _pack(examples: list[TokenExample], recipe: SftRecipe, rng: random.Random) -> list[PackedBatch]:
     return list(
         iter_batches(
             examples,

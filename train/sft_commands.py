@@ -16,7 +16,9 @@ N_TEMPLATES = 12000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, required=True, help="e.g. train/recipes/safe_peft_1ep.yaml")
+    parser.add_argument(
+        "--recipe", type=Path, required=True, help="e.g. train/recipes/safe_peft_1ep.yaml"
+    )
     parser.add_argument("--data-root", type=Path, default=default_data_root())
 
 

@@ -1,4 +1,4 @@
-"""What one epoch of fine-tuning sees: every CMD training record, and a replay of the base's data."""
+"""What one epoch of fine-tuning sees: each CMD training record, a replay of the base's data."""
 
 import random
 from collections.abc import Sequence

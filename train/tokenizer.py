@@ -55,7 +55,7 @@ def build_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedToken
             show_progress=False,
         ),
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers leaves it untyped
         tokenizer_object=tokenizer,
         pad_token=PAD,
         bos_token=BOS,
@@ -84,4 +84,6 @@ def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[l
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer saved in a weights folder."""
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    loaded = PreTrainedTokenizerFast.from_pretrained(folder)
+    assert isinstance(loaded, PreTrainedTokenizerFast)  # the class that was asked for
+    return loaded

@@ -56,7 +56,9 @@ def test_a_missing_recipe_is_one_sentence(tmp_path):
         load_recipe(tmp_path / "none.yaml", SftRecipe)
 
 
-@pytest.mark.parametrize("name", ["safe_peft_1ep", "safe_peft_5ep", "safe_dense_ift", "safe_dense_it"])
+@pytest.mark.parametrize(
+    "name", ["safe_peft_1ep", "safe_peft_5ep", "safe_dense_ift", "safe_dense_it"]
+)
 def test_the_shipped_recipes_load_and_differ_as_the_paper_says(name):
     recipe = load_recipe(RECIPES / f"{name}.yaml", SftRecipe)
     assert recipe.variant == name
