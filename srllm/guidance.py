@@ -13,6 +13,17 @@ from srllm.risk.groups import is_group_name, words_of
 
 _WORD = re.compile(r"[^\W_]+(?:[*@$!#'’-]+[^\W_]+)*")
 _MAX_AVOIDED = 12
+# Words that turn or widen a claim: a fair sentence needs them too, so they are never forbidden.
+_ALLOWED = FUNCTION_WORDS | frozenset(
+    words_of(
+        """
+all every everyone everybody none nobody nothing anything something always never only not no nor
+don't doesn't didn't can't cannot couldn't won't wouldn't shouldn't isn't aren't wasn't weren't
+should must need want make makes made like good well better new still even ever yet now way thing
+things think know say see go going come take give keep use work works
+"""
+    )
+)
 
 # A rewrite that shares less with the original than this says something else (chrF, in [0, 1]).
 _MIN_SIMILARITY = 0.12
@@ -26,14 +37,15 @@ _RISK_SHARE = 0.5
 def phrases_to_avoid(text: str, report: RiskReport) -> tuple[str, ...]:
     """The words of the flagged phrases that carry a judgement, as written, heaviest phrase first.
 
-    Function words are left out, and names of groups always: a rewrite may speak of the group.
+    Function words and other plain ones are left out, and names of groups always: a rewrite may
+    speak of the group.
     """
     avoided: dict[str, str] = {}
     for span in sorted(report.spans, key=lambda span: -span.weight):
         for found in _WORD.finditer(text, span.start, span.end):
             word = found[0]
             key = word.lower().replace("’", "'")
-            if len(key) < 2 or key.isdigit() or key in FUNCTION_WORDS or is_group_name(key):
+            if len(key) < 2 or key.isdigit() or key in _ALLOWED or is_group_name(key):
                 continue
             avoided.setdefault(key, word)
     return tuple(avoided.values())[:_MAX_AVOIDED]

@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srllm.risk.attribution import FUNCTION_WORDS
+
 if TYPE_CHECKING:
     from lingua import LanguageDetector
 
@@ -59,7 +61,7 @@ def find_foreign_phrases(text: str, *, known: str = "") -> tuple[ForeignPhrase, 
         if (script := _other_script(word)) and _plain(word) not in known_words
     ]
     is_candidate = [
-        word[0].islower() and _plain(word) not in known_words and _plain(word) not in _LOANS
+        word[0].islower() and _plain(word) not in known_words | _LOANS | FUNCTION_WORDS
         for word, _, _ in words
     ]
     runs: list[tuple[int, int]] = []
@@ -76,7 +78,10 @@ def find_foreign_phrases(text: str, *, known: str = "") -> tuple[ForeignPhrase, 
         else:
             runs.append((start, next_end))
     if runs and _is_english(known or text):
-        phrases += [ForeignPhrase(text[a:b], _language_of(text[a:b])) for a, b in runs]
+        for start, end in runs:
+            phrase = _without_english_edges(text[start:end])
+            if phrase:
+                phrases.append(ForeignPhrase(phrase, _language_of(phrase)))
     return tuple(phrases)
 
 
@@ -108,10 +113,26 @@ def _is_foreign(phrase: str) -> bool:
     return _full_detector().compute_language_confidence(phrase, Language.ENGLISH) < _FULL_LIMIT
 
 
+def _without_english_edges(phrase: str) -> str:
+    """Without English words at the ends, which pairs of words reach over."""
+    words = phrase.split()
+    while words and _is_likely_english(words[0]):
+        del words[0]
+    while words and _is_likely_english(words[-1]):
+        del words[-1]
+    return " ".join(words)
+
+
+def _is_likely_english(word: str) -> bool:
+    from lingua import Language
+
+    return bool(_full_detector().detect_language_of(word) == Language.ENGLISH)
+
+
 def _is_english(text: str) -> bool:
     from lingua import Language
 
-    return _quick_detector().detect_language_of(text) is Language.ENGLISH
+    return bool(_quick_detector().detect_language_of(text) == Language.ENGLISH)
 
 
 def _language_of(phrase: str) -> str:

@@ -170,7 +170,7 @@ class LinearDetector:
             cost = self.config.phrase_cost * max(raised, 1.0)
             part = tokens[window.start : window.stop]
             for phrase in find_phrases(part, unsafe.tolist(), cost=cost):
-                category = _raised_most(shares[phrase.first : phrase.last + 1])
+                category = _raised_most(shares[phrase.first : phrase.last + 1], logits)
                 moved = Phrase(
                     phrase.first + window.start,
                     phrase.last + window.start,
@@ -249,9 +249,15 @@ def _labels(
     return _Labels(Bias.YES if is_biased else Bias.NO, toxicity, harm, sentiment)
 
 
-def _raised_most(shares: npt.NDArray[np.float64]) -> Category:
-    totals = {c: float(shares[:, HEADS.index(c.value)].sum()) for c in _SPAN_CATEGORIES}
-    return max(_SPAN_CATEGORIES, key=lambda category: totals[category])
+def _raised_most(shares: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> Category:
+    """The category whose probability falls most without the phrase."""
+
+    def fall(category: Category) -> float:
+        index = HEADS.index(category.value)
+        logit = float(logits[index])
+        return _sigmoid(logit) - _sigmoid(logit - float(shares[:, index].sum()))
+
+    return max(_SPAN_CATEGORIES, key=fall)
 
 
 def _sigmoid(logit: float) -> float:
