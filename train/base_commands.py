@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compile", action=argparse.BooleanOptionalAction, default=True, help="torch.compile"
     )
+    parser.add_argument(
+        "--note", default="", help="kept in run.json and the model card, e.g. a changed recipe"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 "n_tokens": training.n_tokens,
                 "elapsed_s": training.elapsed_s,
             },
+            note=args.note,
             curve_file=CURVE,
         )
     return 0

@@ -61,6 +61,8 @@ def render_card(variant: str, record: Mapping[str, Any]) -> str:  # Any: parsed 
         f"{outcome['elapsed_s'] / 60:.0f} minutes on {record['hardware']['cores']} cores "
         f"({record['hardware']['cpu']}), float32; the weights are stored in bfloat16."
     ]
+    if record.get("note"):
+        lines.append(f"- {record['note']}")
     if "dev_losses" in outcome:
         losses = ", ".join(f"{loss:.3f}" for loss in outcome["dev_losses"])
         lines.append(
@@ -69,7 +71,7 @@ def render_card(variant: str, record: Mapping[str, Any]) -> str:  # Any: parsed 
         )
     lines += [f"- Last loss of the curve in `{RUN_FILE}`: {_last_loss(record)}.", ""]
     lines += _data_lines(record)
-    lines += _figure_lines(record)
+    lines += _figure_lines(variant, record)
     lines += [_FORMAT, _LIMITS]
     return "\n".join(lines)
 
@@ -137,14 +139,19 @@ _ROWS = (
     ("cmd", "unsafe_unchanged", "came back unchanged, % (lower)", "{:.1f}"),
     ("cmd", "phrase_removed", "marked phrases gone, % (higher)", "{:.1f}"),
     ("cmd", "unsafe_chrf", "chrF to the record's rewrite (higher)", "{:.1f}"),
+    ("tasks", "detect_right", "asked to detect: right, % (higher)", "{:.1f}"),
+    ("tasks", "detect_unsafe_found", "of the unsafe texts, %", "{:.1f}"),
+    ("tasks", "detect_benign_cleared", "of the benign texts, %", "{:.1f}"),
+    ("tasks", "labels_right", "asked for labels: all four right, % (higher)", "{:.1f}"),
 )
 
 
-def _figure_lines(record: Mapping[str, Any]) -> list[str]:  # Any: parsed run.json
+def _figure_lines(variant: str, record: Mapping[str, Any]) -> list[str]:  # Any: parsed run.json
     figures = record.get("figures", {}).get("test")
     if figures is None:
         return []
-    rows = [f"| {label} | {form.format(figures[part][key])} |" for part, key, label, form in _ROWS]
+    shown = [row for row in _ROWS if row[0] in figures]
+    rows = [f"| {label} | {form.format(figures[part][key])} |" for part, key, label, form in shown]
     return [
         "## Figures",
         "",
@@ -154,6 +161,6 @@ def _figure_lines(record: Mapping[str, Any]) -> list[str]:  # Any: parsed run.js
         "|---|---:|",
         *rows,
         "",
-        f"`python -m train evaluate --variant {record.get('variant', 'NAME')}` repeats them.",
+        f"`python -m train evaluate --variant {variant}` repeats them.",
         "",
     ]

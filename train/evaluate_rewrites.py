@@ -3,7 +3,6 @@
 import argparse
 import logging
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
+from srllm.records import CmdRecord
 from srllm.taxonomy import Annotation
 from train.cmd_data import load_splits
 from train.generate import load_for_generation, rewrite_all
@@ -18,11 +18,15 @@ from train.lexicon import INSULT, PROFANITY
 from train.paradetox import DetoxRow, load_rows, split_rows
 from train.run_record import RUN_FILE, load_run_record, write_json
 from train.sources import default_data_root
-from train.tasks import task_prompt
+from train.tasks import task_completion, task_prompt
 
 _LOG = logging.getLogger(__name__)
 WEIGHTS = Path("srllm/embedded/lm")
 FIGURES_FILE = "figures.json"
+_LABELS = re.compile(
+    r"Bias: (No|Yes); Toxicity: (No|Mild|High); Sentiment: (Negative|Neutral|Positive); "
+    r"Harm: (Low|Medium|High)"
+)
 _TASK_VARIANTS = frozenset({"safe_dense_it"})  # asked with an instruction, not with the text alone
 
 
@@ -52,6 +56,18 @@ class CmdFigures:
     phrase_removed: float  # marked phrases that are gone from the rewrite; higher is better
 
 
+@dataclass(frozen=True, slots=True)
+class TaskFigures:
+    """Answers of a model of mixed tasks to CMD texts that were held out. Percent."""
+
+    n: int
+    detect_right: float  # higher is better
+    detect_unsafe_found: float  # of the unsafe texts
+    detect_benign_cleared: float  # of the benign texts
+    labels_right: float  # all four labels right
+    labels_malformed: float  # answers that are no four labels
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", required=True, help="base, safe_peft_1ep, ... or copy, delete")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of weight folders")
@@ -67,9 +83,7 @@ def run(args: argparse.Namespace) -> int:
     rows = (split.test if args.part == "test" else split.dev)[: args.limit]
     records = load_splits()[args.part][: args.limit]
     texts = [row.toxic for row in rows] + [record.original for record in records]
-    started = time.monotonic()
     rewrites = _rewrite(args.variant, args.weights, texts)
-    elapsed_s = time.monotonic() - started
     for text, rewrite in list(zip(texts, rewrites, strict=True))[-args.show or len(texts) :]:
         print(f"{text}\n   -> {rewrite}")
     detox = score_detox(rows, rewrites[: len(rows)])
@@ -81,12 +95,13 @@ def run(args: argparse.Namespace) -> int:
         unsafe,
         rewrites[len(rows) :],
     )
-    figures = {
+    figures: dict[str, object] = {
         "part": args.part,
         "paradetox": asdict(detox),
         "cmd": asdict(cmd),
-        "seconds_per_text": round(elapsed_s / len(texts), 4),
     }
+    if args.variant in _TASK_VARIANTS:
+        figures["tasks"] = asdict(_measure_tasks(args.variant, args.weights, records))
     print(figures)
     if args.into is not None:
         record = load_run_record(args.into)
@@ -158,6 +173,32 @@ def score_cmd(
     )
 
 
+def score_tasks(
+    records: Sequence[CmdRecord], verdicts: Sequence[str], labels: Sequence[str]
+) -> TaskFigures:
+    """The figures of answers to "detect" and "label", in the order of the records."""
+    right = [
+        verdict.strip() == task_completion("detect", record)
+        for record, verdict in zip(records, verdicts, strict=True)
+    ]
+    unsafe = [record.annotation is Annotation.UNSAFE for record in records]
+    return TaskFigures(
+        n=len(records),
+        detect_right=_percent(right),
+        detect_unsafe_found=_percent([ok for ok, bad in zip(right, unsafe, strict=True) if bad]),
+        detect_benign_cleared=_percent(
+            [ok for ok, bad in zip(right, unsafe, strict=True) if not bad]
+        ),
+        labels_right=_percent(
+            [
+                answer.strip() == task_completion("label", record)
+                for record, answer in zip(records, labels, strict=True)
+            ]
+        ),
+        labels_malformed=_percent([_LABELS.fullmatch(answer.strip()) is None for answer in labels]),
+    )
+
+
 def delete_listed(text: str) -> str:
     """The text with listed words taken out: the baseline that reads nothing."""
     kept = INSULT.sub("", re.sub(r"\w*" + PROFANITY.pattern + r"\w*", "", text, flags=re.I))
@@ -172,6 +213,15 @@ def _rewrite(variant: str, weights: Path, texts: Sequence[str]) -> list[str]:
     model, tokenizer = load_for_generation(weights / variant, weights / "base")
     asked = [task_prompt("rewrite", text) for text in texts] if variant in _TASK_VARIANTS else texts
     return rewrite_all(model, tokenizer, asked)
+
+
+def _measure_tasks(variant: str, weights: Path, records: Sequence[CmdRecord]) -> TaskFigures:
+    model, tokenizer = load_for_generation(weights / variant, weights / "base")
+    verdicts, labels = (
+        rewrite_all(model, tokenizer, [task_prompt(task, record.original) for record in records])
+        for task in ("detect", "label")
+    )
+    return score_tasks(records, verdicts, labels)
 
 
 def _bare(text: str) -> str:

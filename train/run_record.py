@@ -28,14 +28,16 @@ def write_run_record(
     source_names: Sequence[str],
     outcome: Mapping[str, object],
     curve_file: str,
+    note: str = "",
 ) -> None:
-    """Write run.json of a finished training into its folder."""
+    """Write run.json of a finished training into its folder; `note` says what the rest cannot."""
     curve = folder / curve_file
     record = {
         "kind": kind,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "recipe_file": str(recipe_file),
         "recipe": recipe_to_json(recipe),
+        "note": note,
         "outcome": dict(outcome),
         "sources": {
             name: {

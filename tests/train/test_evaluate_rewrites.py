@@ -1,7 +1,9 @@
 import pytest
 
-from train.evaluate_rewrites import delete_listed, score_cmd, score_detox
+from srllm.taxonomy import Annotation
+from train.evaluate_rewrites import delete_listed, score_cmd, score_detox, score_tasks
 from train.paradetox import DetoxRow
+from train.tasks import task_completion
 
 ROWS = [
     DetoxRow("this damn plan is bad", ("this plan is bad", "the plan is bad")),
@@ -35,6 +37,18 @@ def test_cmd_figures_count_benign_and_unsafe_apart():
     assert (figures.n_unsafe, figures.unsafe_unchanged) == (2, 50.0)
     assert figures.unsafe_equals_reference == 50.0
     assert figures.phrase_removed == 50.0
+
+
+def test_task_answers_are_counted_apart_for_unsafe_and_benign_texts(records):
+    some = [
+        next(record for record in records if record.annotation is annotation)
+        for annotation in (Annotation.UNSAFE, Annotation.BENIGN)
+    ]
+    labels = [task_completion("label", some[0]), "Bias: Perhaps"]
+    figures = score_tasks(some, ["Unsafe", "Unsafe"], labels)
+    assert (figures.detect_right, figures.detect_unsafe_found) == (50.0, 100.0)
+    assert figures.detect_benign_cleared == 0.0
+    assert (figures.labels_right, figures.labels_malformed) == (50.0, 50.0)
 
 
 def test_the_deleting_baseline_leaves_no_listed_word():
