@@ -55,7 +55,7 @@ class _Batch:
                 )
             with gr.Column(scale=2, min_width=260):
                 self.file = gr.File(
-                    label="Or a file: CSV, TSV, TXT, JSONL", height=118, elem_id="sr-file"
+                    label="Or a file: CSV, TSV, TXT, JSONL", height=132, elem_id="sr-file"
                 )
                 self.column = gr.Textbox(
                     "text", label="Column of the texts", max_lines=1, max_length=200

@@ -1,0 +1,125 @@
+"""A live server for each profile that the tests need, and a browser that may ask nobody else."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from srllm.settings import Settings
+
+PROFILES = {
+    "quick": {"extends": "echo"},
+    "slow": {"extends": "echo", "options": {"delay_s": "0.12"}},
+    "loading": {"extends": "echo", "options": {"load_s": "2.0"}},
+    "broken": {
+        "extends": "echo",
+        "options": {"fail_load": "The weights were not found in 'lm'. Fetch them with git lfs."},
+    },
+    "partly": {"extends": "echo", "options": {"fail": "safe_dense_it", "unchanged": "base"}},
+}
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's chromium, or the one that Playwright installed."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_api.sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        except sync_api.Error as error:
+            pytest.skip(f"no chromium to drive: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, data_dir):
+    """site(profile) -> address of a server with that profile, started once."""
+    profiles_file = tmp_path_factory.mktemp("profiles") / "profiles.json"
+    profiles_file.write_text(json.dumps({"profiles": PROFILES}), encoding="utf-8")
+    running: dict[str, LiveServer] = {}
+
+    def address(profile: str) -> str:
+        if profile not in running:
+            settings = Settings(
+                profile=profile, profiles_file=profiles_file, data_dir=data_dir, rate_limit=0
+            )
+            running[profile] = LiveServer(settings)
+        return running[profile].url
+
+    yield address
+    for server in running.values():
+        server.stop()
+
+
+class LiveServer:
+    def __init__(self, settings: Settings) -> None:
+        import uvicorn
+
+        from app import build_app
+
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            build_app(settings), log_config=None, access_log=False, timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [bound]})
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.02)
+        self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture
+def visit(browser, site):
+    """visit(profile, path, **context options) -> a page; any request elsewhere fails the test."""
+    contexts, foreign, broken = [], [], []
+
+    def open_page(profile: str = "quick", path: str = "/", **options):
+        options.setdefault("viewport", {"width": 1440, "height": 900})
+        context = browser.new_context(**options)
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        host = urlsplit(site(profile)).netloc
+        page.on(
+            "request",
+            lambda request: (
+                foreign.append(request.url)
+                if urlsplit(request.url).scheme in ("http", "https", "ws", "wss")
+                and urlsplit(request.url).netloc != host
+                else None
+            ),
+        )
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.goto(site(profile) + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not foreign, f"requests left the machine: {foreign}"
+    assert not broken, f"scripts failed: {broken}"
