@@ -176,6 +176,7 @@ def _rewrite_file(arguments: argparse.Namespace, rewriter: Rewriter) -> int:
     out = _checked_out(arguments.out, (".jsonl", ".csv"))
     texts = load_texts(arguments.file, arguments.column)
     names = arguments.variant or list(rewriter.default_variants)
+    rewriter.load()  # missing weights are one sentence, not one for every text
     n_failed = 0
 
     def rows() -> Iterator[BatchRow]:

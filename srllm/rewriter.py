@@ -14,7 +14,7 @@ from typing import Any
 from srllm.backends import build_backend
 from srllm.backends.protocol import Backend, BackendStatus, Decoding
 from srllm.drafts import Draft
-from srllm.errors import InputError, SrllmError
+from srllm.errors import BackendError, InputError, ModelUnavailableError, SrllmError
 from srllm.profiles import get_profile
 from srllm.prompts import get_prompt
 from srllm.records import Rewrite, RiskReport
@@ -159,7 +159,11 @@ class Rewriter:
         Raises InputError, UnknownNameError and BusyError; other errors end in FAILED updates.
         """
         task = self._build_task(variants, prompt, decoding, guided, cancel)
-        checked = self.check_input(text)
+        try:
+            checked = self.check_input(text)
+        except (ModelUnavailableError, BackendError) as error:  # nothing to count tokens with
+            names = [variant.name for variant in task.variants]
+            return iter([RewriteUpdate(n, "", Stage.FAILED, error=str(error)) for n in names])
         return self._stream_one(checked, task)
 
     def rewrite(

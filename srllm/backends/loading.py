@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from srllm.backends.encoding import Codec
 from srllm.backends.lora import SharedLora
+from srllm.backends.paths import capital, check_path
 from srllm.errors import ModelUnavailableError
 from srllm.settings import Settings
 from srllm.variants import Profile, Variant
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -98,20 +97,6 @@ def load_adapter(lora: SharedLora, variant: Variant) -> None:
         lora.add(variant.adapter, path, variant.revision)
 
 
-def check_path(path: str, what: str) -> str:
-    """The path or hub id if it can be one; a folder that is not there is a sentence."""
-    found = Path(path).expanduser()
-    if found.is_dir():
-        return str(found)
-    if not path or found.exists() or not _HUB_ID.fullmatch(path) or path.startswith("."):
-        problem = "is not a folder" if found.exists() else "does not exist"
-        raise ModelUnavailableError(
-            f"{_capital(what)} should be at {path!r}, which {problem}. Fetch or train the weights, "
-            "or correct the path in the profile."
-        )
-    return path
-
-
 def _load_model(
     profile: Profile, path: str, revision: str | None, what: str, device: torch.device
 ) -> PreTrainedModel:
@@ -132,7 +117,7 @@ def _load_model(
     if report["missing_keys"] or report.get("mismatched_keys"):
         names = sorted(map(str, report["missing_keys"] or report["mismatched_keys"]))
         raise ModelUnavailableError(
-            f"{_capital(what)} at {path!r} lacks {len(names)} parameters, {names[0]!r} among them. "
+            f"{capital(what)} at {path!r} lacks {len(names)} parameters, {names[0]!r} among them. "
             "Fetch or train the weights again."
         )
     loaded: PreTrainedModel = model.eval()
@@ -168,7 +153,9 @@ def _weights(model: PreTrainedModel, codec: Codec, lora: SharedLora | None) -> W
 def _sentences(what: str, path: str) -> Iterator[None]:
     """Errors of the libraries as one ModelUnavailableError that says what to do."""
     try:
-        yield
+        with warnings.catch_warnings():  # the libraries warn about each other
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     except ModelUnavailableError:
         raise
     except Exception as error:  # libraries raise many classes here; each becomes a sentence
@@ -182,7 +169,7 @@ def _explain(what: str, path: str, error: BaseException) -> str:
     def is_any(*classes: type[BaseException]) -> bool:
         return any(isinstance(cause, classes) for cause in causes)
 
-    where = f"{_capital(what)} at {path!r}"
+    where = f"{capital(what)} at {path!r}"
     status = next(
         (c.response.status_code for c in causes if isinstance(c, hub.HfHubHTTPError)), None
     )
@@ -223,7 +210,3 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().split("\n")[0][:200] or type(error).__name__
     return text if text.endswith(".") else text + "."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

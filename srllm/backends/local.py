@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srllm.backends.paths import check_path
 from srllm.backends.protocol import (
     BackendStatus,
     GenerationRequest,
@@ -132,6 +133,7 @@ class LocalBackend:
         self._message = f"Loading {what} ..."
 
     def _load_base(self) -> None:
+        self._check_base()
         from srllm.backends import loading
         from srllm.backends.scheduler import Scheduler
 
@@ -195,7 +197,12 @@ class LocalBackend:
             from tokenizers import Tokenizer
 
             return Tokenizer.from_file(str(path))
+        self._check_base()
         from srllm.backends import loading
 
         self._codec = loading.load_codec(self._profile)
         return None
+
+    def _check_base(self) -> None:
+        """Say at once where the weights are missing, before PyTorch is imported."""
+        check_path(self._profile.base_model, f"the base model of profile {self._profile.name!r}")

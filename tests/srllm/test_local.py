@@ -13,6 +13,7 @@ from srllm.backends.encoding import Codec, TextStream
 from srllm.backends.local import LocalBackend
 from srllm.backends.protocol import Decoding, GenerationRequest, LoadState, Message
 from srllm.errors import BackendError, BusyError, ModelUnavailableError
+from srllm.rewriter import LazyDetector, Rewriter
 from srllm.settings import Settings
 from srllm.variants import Variant
 
@@ -221,6 +222,16 @@ def test_the_state_is_visible_and_a_failed_load_can_be_tried_again(tiny, tmp_pat
     own.load()
     assert own.status().state is LoadState.READY
     own.close()
+
+
+def test_a_stream_without_weights_fails_every_variant(tiny, tmp_path):
+    profile = replace(tiny.profile, base_model=str(tmp_path / "nowhere"))
+    rewriter = Rewriter(profile, LocalBackend(profile, Settings()), LazyDetector("embedded"))
+    updates = list(rewriter.stream("the cat sat"))
+    assert [u.variant for u in updates] == ["lora_a", "lora_b", "dense"]
+    assert all("nowhere" in (u.error or "") for u in updates)
+    with pytest.raises(ModelUnavailableError, match="does not exist"):
+        rewriter.rewrite("the cat sat")
 
 
 def test_no_cuda_is_one_sentence(tiny, monkeypatch):
