@@ -21,6 +21,7 @@ PROFILES = {
     },
     "partly": {"extends": "echo", "options": {"fail": "safe_dense_it", "unchanged": "base"}},
 }
+EXPECT_MS = 30_000  # what is right appears at once; only slow machines need the rest
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,6 +36,7 @@ CHROMIUM_FLAGS = [
 def browser():
     """Debian's chromium, or the one that Playwright installed."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api.expect.set_options(timeout=EXPECT_MS)
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_api.sync_playwright() as playwright:
         try:
