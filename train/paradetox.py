@@ -12,6 +12,7 @@ from train.sources import SOURCES, DataError, load_source
 
 SPLIT_FILE = Path(__file__).with_name("paradetox_split.json")
 _SPACE_BEFORE = re.compile(r"\s+([,.!?;:%)\]])")
+_SPACE_IN_CONTRACTION = re.compile(r"(?<=\w) '(?=(?:t|s|m|re|ve|ll|d|all)\b)", re.IGNORECASE)
 _SPACE_AFTER = re.compile(r"([(\[])\s+")
 _WORD = re.compile(r"\w+")
 
@@ -34,8 +35,9 @@ class DetoxSplit:
 
 
 def detokenise(text: str) -> str:
-    """The text with the spaces before its punctuation taken out."""
+    """The text with the spaces before punctuation and inside contractions taken out."""
     text = _SPACE_AFTER.sub(r"\1", _SPACE_BEFORE.sub(r"\1", text))
+    text = _SPACE_IN_CONTRACTION.sub("'", text)
     return " ".join(text.split())
 
 

@@ -96,6 +96,9 @@ class SftRecipe:
     row_length: int  # tokens a row; a longer example is left out and counted
     replay: dict[str, int]  # examples per epoch beside the CMD records, by kind of train.mixture
     tasks: dict[str, float]  # weights of the instructions; empty: the text alone, rewriting only
+    # CMD records with a larger share of new words in their rewrite are left out, and counted: a
+    # model without knowledge of the world learns from them to invent
+    max_new_words: float = 1.0
     seed: int = 0
     threads: int = 2
     lora: LoraRecipe | None = None  # None: all parameters

@@ -21,7 +21,7 @@ from train.mixture import Pools
 from train.packed_llama import build_rotary, packed_loss
 from train.packing import PackedBatch, TokenExample, iter_batches
 from train.recipe import LoraRecipe, SftRecipe
-from train.sft_data import draw_epoch, rewriting_examples
+from train.sft_data import draw_epoch, rewriting_examples, select_records
 from train.tokenizer import EOS_ID, load_tokenizer
 
 _LOG = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class TrainingError(SrllmError, ValueError):
 class SftResult:
     """What a run came to."""
 
+    n_records: int  # CMD records of each epoch
     n_steps: int
     n_tokens: int
     n_supervised: int  # tokens with a loss
@@ -66,10 +67,11 @@ def run_sft(
     dev_batches = _pack(
         encode(tokenizer, rewriting_examples(dev, recipe), recipe)[0], recipe, random.Random(0)
     )
+    selected = select_records(train, recipe)
     epochs: list[list[PackedBatch]] = []
     n_supervised = n_left_out = 0
     for _ in range(recipe.epochs):
-        examples, left_out = encode(tokenizer, draw_epoch(train, pools, recipe, rng), recipe)
+        examples, left_out = encode(tokenizer, draw_epoch(selected, pools, recipe, rng), recipe)
         check_supervision(examples)
         n_supervised += sum(example.n_supervised for example in examples)
         n_left_out += left_out
@@ -102,6 +104,7 @@ def run_sft(
     trained.save_pretrained(str(recipe.output_dir / "weights"))
     tokenizer.save_pretrained(recipe.output_dir / "weights")
     return SftResult(
+        n_records=len(selected),
         n_steps=step,
         n_tokens=n_tokens,
         n_supervised=n_supervised,

@@ -1,6 +1,7 @@
 """What one epoch of fine-tuning sees: each CMD training record, a replay of the base's data."""
 
 import random
+import re
 from collections.abc import Sequence
 
 from srllm.records import CmdRecord
@@ -8,6 +9,8 @@ from train.examples import TextExample
 from train.mixture import Pools, sample_examples
 from train.recipe import SftRecipe
 from train.tasks import sample_task, task_prompt
+
+_WORD = re.compile(r"[\w']+")
 
 
 def draw_epoch(
@@ -19,6 +22,18 @@ def draw_epoch(
         drawn = sample_examples(pools, {kind: 1.0}, n_examples, rng)
         examples.extend(_instructed(example) if recipe.tasks else example for example in drawn)
     return examples
+
+
+def new_word_share(record: CmdRecord) -> float:
+    """Share of the rewrite's words that the original does not have, in [0, 1]."""
+    known = set(_WORD.findall(record.original.lower()))
+    words = _WORD.findall(record.benign.lower())
+    return sum(word not in known for word in words) / max(1, len(words))
+
+
+def select_records(records: Sequence[CmdRecord], recipe: SftRecipe) -> list[CmdRecord]:
+    """The records that the recipe trains on."""
+    return [record for record in records if new_word_share(record) <= recipe.max_new_words]
 
 
 def rewriting_examples(records: Sequence[CmdRecord], recipe: SftRecipe) -> list[TextExample]:

@@ -26,6 +26,12 @@ def test_spaces_before_punctuation_go():
     )
 
 
+def test_split_contractions_are_joined_and_quotes_left_alone():
+    assert detokenise("we aren 't , and i 'm sure he said 'no '") == (
+        "we aren't, and i'm sure he said 'no '"
+    )
+
+
 def test_case_is_fixed_at_sentence_starts_and_for_i():
     assert fix_case("i think so. he does not. i'm sure") == "I think so. He does not. I'm sure"
 
