@@ -38,6 +38,7 @@ class LocalBackend:
         self._profile = profile
         self._settings = settings
         self._lock = threading.Lock()  # of loading
+        self._counter_lock = threading.Lock()
         self._state = LoadState.IDLE
         self._message = f"{profile.label}: loads at the first text."
         self._counter: Tokenizer | None = None
@@ -66,7 +67,7 @@ class LocalBackend:
     def count_tokens(self, text: str) -> int:
         if self._codec is not None:
             return self._codec.count(text)
-        with self._lock:
+        with self._counter_lock:  # not that of loading: counting goes on meanwhile
             if self._counter is None and self._codec is None:
                 self._counter = self._build_counter()
         if self._counter is None:
@@ -104,6 +105,8 @@ class LocalBackend:
 
     def _load(self, variants: Sequence[Variant]) -> dict[str, SrllmError]:
         """Load what these variants need; what fails for one of them is returned by its name."""
+        if not self._is_closed and all(map(self._is_loaded, variants)):
+            return {}  # no waiting behind a visitor whose variant is being loaded
         with self._lock:
             if self._is_closed:
                 raise BackendError("The backend is closed. Start the program again.")
@@ -127,6 +130,13 @@ class LocalBackend:
             self._state = LoadState.READY
             self._message = f"{self._profile.label}, on {self._device}."
             return errors
+
+    def _is_loaded(self, variant: Variant) -> bool:
+        if self._base is None:
+            return False
+        if variant.model is not None:
+            return (variant.model, variant.revision) in self._dense
+        return variant.adapter is None or (variant.adapter, variant.revision) in self._adapters
 
     def _begin(self, what: str) -> None:
         self._state = LoadState.LOADING

@@ -29,7 +29,7 @@ class SharedLora:
         self._peft: PeftModel | None = None
         self._names: list[str] = []
         self._masks: dict[tuple[tuple[int, float], ...], Tensor | None] = {}
-        self._rows: list[int] = []
+        self._rows: list[int] = []  # numbers of adapters; their count stands for the base model
 
     def add(self, name: str, path: str, revision: str | None) -> None:
         """Load an adapter; errors are those of peft. Forward passes must not run meanwhile."""
@@ -47,13 +47,16 @@ class SharedLora:
             self._peft.delete_adapter(slot)
             raise
         self._names.append(name)
+        self._rows = []
         for layer in self._layers():
             layer.forward = self._build_forward(layer)
 
     def select(self, adapters: Sequence[str | None]) -> None:
         """Say which adapter each row of the next forward pass uses; None is the base model."""
-        self._rows = [-1 if name is None else self._names.index(name) for name in adapters]
-        self._masks.clear()
+        rows = [len(self._names) if name is None else self._names.index(name) for name in adapters]
+        if rows != self._rows:
+            self._rows = rows
+            self._masks.clear()
 
     def _layers(self) -> list[Any]:  # Any: peft's layers take forward() as an attribute
         return [module for module in self._model.modules() if isinstance(module, LoraLayer)]
@@ -100,16 +103,14 @@ class SharedLora:
     def _mask(self, columns: tuple[tuple[int, float], ...], like: Tensor) -> Tensor | None:
         """(batch, 1, columns): the scale where a column belongs to the row's adapter, else 0."""
         if columns not in self._masks:
-            rows = [
-                [scale if adapter == row else 0.0 for adapter, scale in columns]
-                for row in self._rows
-            ]
-            is_used = any(row >= 0 for row in self._rows)
-            self._masks[columns] = (
-                torch.tensor(rows, dtype=like.dtype, device=like.device).unsqueeze(1)
-                if is_used
-                else None
-            )
+            n_adapters = len(self._names)
+            mask = None
+            if any(row < n_adapters for row in self._rows):
+                owners, scales = zip(*columns, strict=True)
+                rows = torch.tensor(self._rows, device=like.device)
+                is_own = rows[:, None] == torch.tensor(owners, device=like.device)
+                mask = (is_own * torch.tensor(scales, device=like.device)).to(like.dtype)[:, None]
+            self._masks[columns] = mask
         return self._masks[columns]
 
 
