@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from srllm.backends.protocol import Decoding, GenerationUpdate
 from srllm.drafts import Answer, Draft
-from srllm.guidance import choose_candidate, phrases_to_avoid
+from srllm.guidance import choose_candidate, is_degenerate, phrases_to_avoid
 from srllm.outcomes import is_unchanged
 from srllm.records import RiskReport
 from srllm.risk.protocol import Detector
@@ -26,21 +26,25 @@ def candidate_decodings(decoding: Decoding) -> tuple[Decoding, ...]:
 
 
 def places_to_improve(draft: Draft, detector: Detector) -> tuple[int, ...]:
-    """Windows found unsafe whose answer is unchanged or still unsafe.
+    """Windows found unsafe whose answer is unchanged, still unsafe, or no rewrite at all.
 
     Where only the text as a whole is unsafe, the riskiest window.
     """
     source = draft.source
     if not source.is_unsafe:
         return ()
-    answers = [answer.text for answer in draft.answers]
-    reports = detector.analyze(answers)
+    reports = detector.analyze([answer.text for answer in draft.answers])
     places = tuple(
         place
         for place, (window, answer, before, after) in enumerate(
-            zip(source.windows, answers, source.window_reports, reports, strict=True)
+            zip(source.windows, draft.answers, source.window_reports, reports, strict=True)
         )
-        if before.is_unsafe and (is_unchanged(window.text, answer) or after.is_unsafe)
+        if before.is_unsafe
+        and (
+            is_unchanged(window.text, answer.text)
+            or after.is_unsafe
+            or is_degenerate(window.text, answer.text, answer.finish_reason)
+        )
     )
     if places or not source.before.is_unsafe:
         return places

@@ -160,6 +160,14 @@ def test_a_long_text_is_rewritten_in_windows_and_keeps_its_white_space():
     assert all(LONG.replace("idiot", "person").startswith(text) for text in shown)
 
 
+def test_an_unsafe_text_that_came_back_cut_off_is_tried_again():
+    updates = list(build(cut_after="2").stream(UNSAFE, ["base"]))
+    assert Stage.GUIDING in {u.stage for u in updates}
+    assert updates[-1].rewrite.outcome is Outcome.CUT_OFF
+    benign = list(build(cut_after="2").stream(BENIGN, ["base"]))
+    assert Stage.GUIDING not in {u.stage for u in benign}
+
+
 def test_only_windows_that_need_it_are_written_again():
     asked: list = []
 
