@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import pytest
 
-from srllm.backends import endpoint
+from srllm.backends import completions
 from srllm.backends.endpoint import EndpointBackend
 from srllm.backends.protocol import Decoding, GenerationRequest, LoadState, Message
 from srllm.errors import BackendError, BusyError, ModelUnavailableError
@@ -93,7 +93,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(endpoint, "_FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(completions, "_FIRST_WAIT_S", 0.01)
     started = Server()
     yield started
     started.close()
