@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from srllm.diff import similarity
-from srllm.insights import CUT_OFF, REFUSAL, REPETITION, find_insights
+from srllm.insights import is_faulty
 from srllm.records import RiskReport
 from srllm.risk.attribution import FUNCTION_WORDS
 from srllm.risk.groups import is_group_name, words_of
@@ -27,7 +27,6 @@ things think know say see go going come take give keep use work works
 
 # A rewrite that shares less with the original than this says something else (chrF, in [0, 1]).
 _MIN_SIMILARITY = 0.12
-_DEGENERATE_KINDS = frozenset({REFUSAL, CUT_OFF, REPETITION})
 _DOUBLED = re.compile(r"\b([^\W\d_]{2,})\s+\1\b", re.IGNORECASE)
 _GARBLED = re.compile(r"\ufffd|[^\W\d_]{31,}|(?:[^\w\s\"'’”)\]]\s*){5,}")
 # How much of the choice between two safe rewrites is left to their remaining risk.
@@ -59,8 +58,7 @@ def is_degenerate(original: str, text: str, finish_reason: str = "stop") -> bool
         return True
     if _DOUBLED.search(text) and not _DOUBLED.search(original):
         return True
-    kinds = {insight.kind for insight in find_insights(original, text, finish_reason)}
-    if kinds & _DEGENERATE_KINDS:
+    if is_faulty(original, text, finish_reason):
         return True
     return similarity(original, text) < _MIN_SIMILARITY
 

@@ -73,12 +73,14 @@ def find_insights(original: str, rewrite: str, finish_reason: str = "stop") -> t
     """
     if not rewrite.strip():
         return ()
-    found: list[Insight] = []
-    for rule in _RULES:
-        insight = rule(original, rewrite, finish_reason)
-        if insight is not None:
-            found.append(insight)
-    return tuple(found)
+    found = (rule(original, rewrite, finish_reason) for rule in _RULES)
+    return tuple(insight for insight in found if insight is not None)
+
+
+def is_faulty(original: str, rewrite: str, finish_reason: str = "stop") -> bool:
+    """True for a refusal, a text that was cut off or one that repeats itself; quick."""
+    rules = (_refusal, _cut_off, _repetition)
+    return any(rule(original, rewrite, finish_reason) is not None for rule in rules)
 
 
 def _refusal(original: str, rewrite: str, finish_reason: str) -> Insight | None:

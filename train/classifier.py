@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from srllm.records import CmdRecord
 from srllm.risk.features import CHAR_NGRAMS, WORD_NGRAMS, Vocabulary
@@ -47,7 +47,7 @@ class ClassifierRecipe:
     n_words: int = 25_000  # word n-grams kept, by chi-squared with "unsafe"
     n_chars: int = 35_000  # character n-grams kept
     c: float = 2.0  # inverse strength of the L2 penalty
-    max_false_positive_rate: float = 0.10  # of benign CMD dev texts and rewrites, for "unsafe"
+    max_false_positive_rate: float = 0.05  # of benign CMD dev texts and rewrites
     window_words: int = 30
     max_document_rate: float = 0.10  # of benign twelve-sentence documents called unsafe
 
@@ -95,20 +95,17 @@ def train_heads(
     rows: Sequence[LabelledText], dev_records: Sequence[CmdRecord], recipe: ClassifierRecipe
 ) -> TrainedHeads:
     """Fit and calibrate every head, then choose thresholds, window penalty and phrase cost."""
-    from scipy.sparse import hstack
+    from scipy.sparse import hstack  # type: ignore[import-untyped]  # no stubs
 
     forms = [normalise(row.text) for row in rows]
     is_train = np.array([row.split == "train" for row in rows])
-    vectorisers = [
-        _fit_vectoriser(kind, forms, rows, is_train, n_kept)
+    word, char = (
+        _fit_features(kind, forms, rows, is_train, n_kept)
         for kind, n_kept in (("word", recipe.n_words), ("char_wb", recipe.n_chars))
-    ]
-    matrix = hstack([vectoriser.transform(forms) for vectoriser in vectorisers]).tocsr()
-    vocabulary = Vocabulary(
-        words=tuple(vectorisers[0].get_feature_names_out().tolist()),
-        chars=tuple(vectorisers[1].get_feature_names_out().tolist()),
-        idf=np.concatenate([vectoriser.idf_ for vectoriser in vectorisers]).astype(np.float32),
     )
+    _LOG.info("%d word and %d character n-grams", len(word.names), len(char.names))
+    matrix = hstack([word.matrix, char.matrix]).tocsr()
+    vocabulary = Vocabulary(word.names, char.names, np.concatenate([word.idf, char.idf]))
     weights = np.zeros((matrix.shape[1], len(HEADS)), dtype=np.float32)
     intercepts = np.zeros(len(HEADS), dtype=np.float32)
     thresholds: dict[str, float] = {}
@@ -132,38 +129,50 @@ def train_heads(
     return replace(trained, config=_choose_phrase_cost(trained, dev_records))
 
 
-def _fit_vectoriser(
+@dataclass(frozen=True, slots=True)
+class _Features:
+    names: tuple[str, ...]
+    idf: npt.NDArray[np.float32]
+    matrix: Any  # Any: a scipy sparse matrix (row, n-gram), which has no type stubs
+
+
+def _fit_features(
     kind: str,
     forms: Sequence[str],
     rows: Sequence[LabelledText],
     is_train: npt.NDArray[np.bool_],
     n_kept: int,
-) -> Any:  # Any: a scikit-learn vectoriser, which has no type stubs
-    """A TF-IDF vectoriser over the n-grams that tell unsafe from safe best."""
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-    from sklearn.feature_selection import chi2
+) -> _Features:
+    """TF-IDF of the n-grams that tell unsafe from safe best; chosen and weighed on train alone."""
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer  # type: ignore[import-untyped]  # no stubs
+    from sklearn.feature_selection import chi2  # type: ignore[import-untyped]  # no stubs
 
-    train_forms = [form for form, chosen in zip(forms, is_train, strict=True) if chosen]
-    train_rows = [row for row, chosen in zip(rows, is_train, strict=True) if chosen]
     options: dict[str, Any] = {"analyzer": kind, "lowercase": False}  # Any: keyword arguments
     if kind == "word":
         options |= {"ngram_range": WORD_NGRAMS, "tokenizer": str.split, "token_pattern": None}
     else:
         options |= {"ngram_range": CHAR_NGRAMS}
-    counter = CountVectorizer(min_df=2 if kind == "word" else 4, binary=True, **options)
-    counts = counter.fit_transform(train_forms)
+    counter = CountVectorizer(dtype=np.float32, **options)
+    counts = counter.fit_transform(forms)  # once for all rows: the slow step
+    presence = (counts[is_train] > 0).astype(np.float32)
+    train_rows = [row for row, chosen in zip(rows, is_train, strict=True) if chosen]
     unsafe = _labels(train_rows, "unsafe")
     is_cmd = np.array([row.source in FAMILIES["cmd"] for row in train_rows])
     # CMD is small: without a voice of its own its n-grams would all lose against ParaDetox's.
     relevance = np.zeros(counts.shape[1])
     for chosen, factor in ((unsafe >= 0, 1.0), ((unsafe >= 0) & is_cmd, 3.0)):
         if len(set(unsafe[chosen])) > 1:
-            found = np.nan_to_num(chi2(counts[chosen], unsafe[chosen])[0])
+            found = np.nan_to_num(chi2(presence[chosen], unsafe[chosen])[0])
             relevance = np.maximum(relevance, factor * found)
-    kept = np.sort(np.argsort(-relevance, kind="stable")[:n_kept])
-    names = counter.get_feature_names_out()[kept].tolist()
-    return TfidfVectorizer(vocabulary=names, sublinear_tf=True, dtype=np.float32, **options).fit(
-        train_forms
+    n_texts = np.asarray(presence.sum(axis=0)).ravel()
+    relevance[n_texts < (2 if kind == "word" else 4)] = -1.0
+    best = np.argsort(-relevance, kind="stable")[:n_kept]
+    kept = np.sort(best[relevance[best] >= 0.0])
+    weigher = TfidfTransformer(sublinear_tf=True).fit(counts[is_train][:, kept])
+    return _Features(
+        names=tuple(counter.get_feature_names_out()[kept].tolist()),
+        idf=weigher.idf_.astype(np.float32),
+        matrix=weigher.transform(counts[:, kept]),
     )
 
 
@@ -193,7 +202,7 @@ def _fit_head(
     recipe: ClassifierRecipe,
 ) -> tuple[npt.NDArray[np.float64], float, npt.NDArray[np.float64]]:
     """Weights and intercept with Platt's calibration folded in, and the logits of all rows."""
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # no stubs
 
     labels = _labels(rows, head)
     sample_weights = np.array([row.weight for row in rows])
@@ -236,7 +245,8 @@ def _choose_threshold(
     if head == "unsafe":
         allowed = recipe.max_false_positive_rate
         candidates = [t for t in candidates if (benign_cmd >= t).mean() <= allowed] or [0.95]
-    return round(max(candidates, key=lambda t: f1(t)), 3)
+    scores = [f1(candidate) for candidate in candidates]
+    return round(candidates[scores.index(max(scores))], 3)
 
 
 N_DOCUMENT_SENTENCES = 12
@@ -323,7 +333,7 @@ def save_heads(trained: TrainedHeads, folder: Path) -> None:
         "intercepts": trained.intercepts.astype(np.float32),
         "idf": trained.vocabulary.idf.astype(np.float32),
     }
-    save_file(arrays, folder / WEIGHTS_FILE)
+    (folder / WEIGHTS_FILE).write_bytes(save(arrays))  # save_file would hide it from other users
     ngrams = {"words": trained.vocabulary.words, "chars": trained.vocabulary.chars}
     text = json.dumps(ngrams, ensure_ascii=False, separators=(",", ":"))
     (folder / VOCABULARY_FILE).write_text(text + "\n", encoding="utf-8")

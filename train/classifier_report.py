@@ -69,9 +69,9 @@ def evaluate_heads(
     }
     marked = [r for r in cmd_test if r.annotation is Annotation.UNSAFE and r.phrases]
     texts = [row.text for row in test[:1000]]
-    started = time.perf_counter()
+    started = time.process_time()
     detector.analyze(texts)
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
     documents = {
         f"{n_unsafe}_unsafe_of_{N_DOCUMENT_SENTENCES}": round(
             float(
@@ -94,7 +94,7 @@ def evaluate_heads(
         "false_positive_rate": rates,
         "long_texts_called_unsafe": documents,
         "phrase_f1_cmd_test": round(phrase_f(detector, marked), 3),
-        "seconds_for_1000_texts": round(elapsed * 1000 / len(texts), 2),
+        "cpu_seconds_for_1000_texts": round(elapsed * 1000 / len(texts), 2),
     }
 
 
@@ -110,7 +110,7 @@ def _rate(called: npt.NDArray[np.bool_], chosen: Sequence[bool]) -> dict[str, fl
 def _figures(
     labels: npt.NDArray[np.int64], probability: npt.NDArray[np.float64], threshold: float
 ) -> dict[str, float | int]:
-    from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_score
+    from sklearn.metrics import brier_score_loss, f1_score, recall_score, roc_auc_score  # type: ignore[import-untyped]  # no stubs
 
     called = (probability >= threshold).astype(np.int64)
     return {
@@ -161,7 +161,8 @@ counted alike; a set whose share of unsafe texts differs from that mixture's has
 |---|---|---|---|---|---|---|---|
 {head_rows}
 
-The threshold for unsafe, {threshold}, was chosen on dev for at most 10% of benign CMD texts and rewrites.
+The threshold for unsafe, {threshold}, was chosen on dev for at most 5% of benign CMD texts
+and rewrites.
 Benign test texts called unsafe:
 
 | set | share | n |

@@ -146,14 +146,12 @@ def _hatecheck(data_root: Path) -> Iterator[LabelledText]:
 
 def _plain(data_root: Path) -> Iterator[LabelledText]:
     """Ordinary English: chat, encyclopedia, task prompts."""
-    for name, n_texts in (("topical", 6000), ("wikisplit", 4000), ("t0", 3000)):
-        sentences = [
-            text
-            for text in load_sentences(name, data_root)
-            if 4 <= len(text.split()) <= 60 and not (PROFANITY.search(text) or INSULT.search(text))
-        ]
+    for name, n_texts in (("topical", 4000), ("wikisplit", 3000), ("t0", 2000)):
+        sentences = load_sentences(name, data_root)
         for text in random.Random(_SEED).sample(sentences, n_texts):
-            yield LabelledText(text, name, hash_split(text), _PLAIN, weight=0.5)
+            is_sentence = 4 <= len(text.split()) <= 60
+            if is_sentence and not (PROFANITY.search(text) or INSULT.search(text)):
+                yield LabelledText(text, name, hash_split(text), _PLAIN, weight=0.7)
 
 
 def _bold(data_root: Path) -> Iterator[LabelledText]:
@@ -162,8 +160,8 @@ def _bold(data_root: Path) -> Iterator[LabelledText]:
     for path in sorted(_open(data_root, "bold/race_prompt.json").parent.glob("*_prompt.json")):
         for by_entity in json.loads(path.read_text(encoding="utf-8")).values():
             prompts += [text.strip() for texts in by_entity.values() for text in texts]
-    for text in random.Random(_SEED).sample(sorted(set(prompts)), 4000):
-        yield LabelledText(text, "bold", hash_split(text), _PLAIN, weight=0.3)
+    for text in random.Random(_SEED).sample(sorted(set(prompts)), 2500):
+        yield LabelledText(text, "bold", hash_split(text), _PLAIN, weight=0.5)
 
 
 # Benign sentences that name a group: {a} "a deaf person", {p} "deaf people", {d} "deaf".

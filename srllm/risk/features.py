@@ -95,7 +95,7 @@ class Vocabulary:
             values=values,
             occurrence_feature=position.astype(np.int64),
             occurrence_token=np.asarray(owners, dtype=np.int64),
-            occurrence_share=occurrence_share / counts[position].astype(np.float32),
+            occurrence_share=(occurrence_share / counts[position]).astype(np.float32),
         )
 
 

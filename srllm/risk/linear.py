@@ -250,14 +250,13 @@ def _labels(
 
 
 def _raised_most(shares: npt.NDArray[np.float64], logits: npt.NDArray[np.float64]) -> Category:
-    """The category whose probability falls most without the phrase."""
+    """The category to whose logit the phrase adds most, counted by how probable it is."""
 
-    def fall(category: Category) -> float:
+    def raised(category: Category) -> float:
         index = HEADS.index(category.value)
-        logit = float(logits[index])
-        return _sigmoid(logit) - _sigmoid(logit - float(shares[:, index].sum()))
+        return _sigmoid(float(logits[index])) * float(shares[:, index].sum())
 
-    return max(_SPAN_CATEGORIES, key=fall)
+    return max(_SPAN_CATEGORIES, key=raised)
 
 
 def _sigmoid(logit: float) -> float:
