@@ -128,6 +128,9 @@ _FOUND_HEAD = (
 )
 
 
+_REWRITES_HEAD = '<h2 class="sr-hidden">Rewrites</h2>'
+
+
 def found_empty() -> str:
     """The place of the findings before there are any; as high as with them."""
     names = ("Overall", "Toxicity", "Bias", "Harm")
@@ -142,6 +145,7 @@ def found_empty() -> str:
         f'{_FOUND_HEAD}<div class="sr-risks">{bars}'
         '<div class="sr-sentiment"><span class="sr-risk-name">Sentiment</span></div></div>'
         '<p class="sr-marked">Unsafe phrases of your text will be marked here.</p></section>'
+        f"{_REWRITES_HEAD}"
     )
 
 
@@ -164,6 +168,7 @@ def found(text: str, report: RiskReport) -> str:
         '<div class="sr-sentiment"><span class="sr-risk-name">Sentiment</span>'
         f'<span class="sr-word">{sentiment}</span></div></div>'
         f'<p class="sr-marked" dir="auto">{marked(text, report.spans)}</p></section>'
+        f"{_REWRITES_HEAD}"
     )
 
 

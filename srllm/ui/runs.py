@@ -35,7 +35,9 @@ class Runs:
                     del self._flags[visitor]
 
     def leave(self, visitor: str) -> None:
-        """Stop all work of a visitor who is gone."""
+        """Stop all work of a visitor who is gone: their own and that of their panels."""
+        if not visitor:
+            return
         with self._lock:
             flags = [flag for name, flag in self._flags.items() if name.startswith(visitor)]
         for flag in flags:

@@ -17,6 +17,13 @@ NAME = "SR-LLM"
 _SYSTEM_FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif")
 _MONO_FONT = ("ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace")
 
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+    "%3Crect width='32' height='32' rx='8' fill='%232f4bb8'/%3E"
+    "%3Cpath d='M8 11h16M8 21h9M20 20l2.5 2.5L27 17' stroke='white' stroke-width='2.6' "
+    "fill='none' stroke-linecap='round' stroke-linejoin='round'/%3E%3C/svg%3E"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -35,7 +42,7 @@ def _asset(name: str) -> str:
 def head() -> str:
     """Style sheet and script, inline: no address to get wrong, nothing fetched from elsewhere."""
     return (
-        '<meta name="color-scheme" content="light dark">'
+        f'<meta name="color-scheme" content="light dark"><link rel="icon" href="{_ICON}">'
         f"<style>{_asset('site.css')}</style><script>{_asset('site.js')}</script>"
     )
 

@@ -14,7 +14,7 @@ from srllm.settings import Settings
 PROFILES = {
     "quick": {"extends": "echo"},
     "slow": {"extends": "echo", "options": {"delay_s": "0.12"}},
-    "loading": {"extends": "echo", "options": {"load_s": "2.0"}},
+    "loading": {"extends": "echo", "options": {"load_s": "5.0"}},
     "broken": {
         "extends": "echo",
         "options": {"fail_load": "The weights were not found in 'lm'. Fetch them with git lfs."},
@@ -95,32 +95,45 @@ class LiveServer:
         self._thread.join(10)
 
 
+@pytest.fixture(scope="session")
+def shared_context(browser):
+    """One context for most tests: its cache holds the scripts of the page."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def visit(browser, site):
+def visit(browser, site, shared_context):
     """visit(profile, path, **context options) -> a page; any request elsewhere fails the test."""
-    contexts, foreign, broken = [], [], []
+    pages, contexts, foreign, broken = [], [], [], []
 
     def open_page(profile: str = "quick", path: str = "/", **options):
-        options.setdefault("viewport", {"width": 1440, "height": 900})
-        context = browser.new_context(**options)
-        context.set_default_timeout(30_000)
-        contexts.append(context)
+        context = shared_context
+        if options:
+            context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+            contexts.append(context)
+        context.set_default_timeout(EXPECT_MS)
         page = context.new_page()
-        host = urlsplit(site(profile)).netloc
-        page.on(
-            "request",
-            lambda request: (
-                foreign.append(request.url)
-                if urlsplit(request.url).scheme in ("http", "https", "ws", "wss")
-                and urlsplit(request.url).netloc != host
-                else None
-            ),
-        )
+        pages.append(page)
+        own = site(profile)
+        page.on("request", lambda request: note_foreign(request.url, own))
         page.on("pageerror", lambda error: broken.append(str(error)))
-        page.goto(site(profile) + path)
+        page.goto(own + path)
         return page
 
+    def note_foreign(url: str, own: str) -> None:
+        if urlsplit(url).scheme not in ("data", "blob", "about") and not url.startswith(own + "/"):
+            foreign.append(url)
+
     yield open_page
+    for page in pages:
+        if not page.is_closed():
+            page.evaluate("localStorage.clear()")
+            page.close()
     for context in contexts:
         context.close()
     assert not foreign, f"requests left the machine: {foreign}"

@@ -8,13 +8,14 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from playwright.sync_api import expect  # noqa: E402
 
-import srllm  # noqa: E402
+from srllm.variants import PAPER_VARIANTS, PROFILES  # noqa: E402
 
 pytestmark = pytest.mark.browser
-WEIGHTS = Path(srllm.__file__).parent / "embedded" / "lm"
+WEIGHTS = Path(PROFILES["embedded"].base_model).parent
+MISSING = [name for name in ("base", *PAPER_VARIANTS) if not (WEIGHTS / name).is_dir()]
 
 
-@pytest.mark.skipif(not WEIGHTS.is_dir(), reason=f"no weights in {WEIGHTS}")
+@pytest.mark.skipif(bool(MISSING), reason=f"no weights in {WEIGHTS}: {', '.join(MISSING)}")
 def test_the_embedded_models_rewrite_an_insult_and_keep_a_benign_text(visit):
     page = visit("embedded")
     page.get_by_label("Text to rewrite").fill("My idiot neighbour parked in front of my gate.")

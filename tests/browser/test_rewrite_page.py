@@ -92,7 +92,7 @@ def test_changes_are_shown_on_request_and_said_to_be_pressed(visit):
 
 
 def test_a_rewrite_can_be_copied(visit):
-    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = visit()
     rewrite(page)
     button = column(page, LABELS[2]).get_by_role("button", name="Copy")
     button.click()
@@ -113,8 +113,8 @@ def test_an_example_fills_the_box_and_a_benign_text_stays(visit):
 def test_other_variants_can_be_chosen(visit):
     page = visit()
     page.get_by_role("button", name=re.compile("^Advanced")).click()
-    page.get_by_label("Base, zero-shot").check()
-    page.get_by_label(LABELS[0]).uncheck()
+    page.get_by_role("checkbox", name="Base, zero-shot").check()
+    page.get_by_role("checkbox", name=LABELS[0]).uncheck()
     rewrite(page)
     expect(column(page, "Base, zero-shot")).to_contain_text(REWRITTEN)
     expect(column(page, LABELS[0])).to_have_count(0)
@@ -180,9 +180,9 @@ def test_markup_and_templates_are_shown_as_they_were_typed(visit, text):
     page.get_by_role("button", name=re.compile("^As JSON")).click()
     shown = column(page, LABELS[0]).locator(".sr-text").first
     expect(shown).to_have_text(text.replace("idiot", "person"), use_inner_text=True)
-    expect(page.get_by_role("region", name="What was found")).to_contain_text(text[:20])
+    made = page.locator(".sr-found, .sr-column, .sr-code").locator("img, h1, script, b, a")
+    assert made.count() == 0
     assert page.evaluate("window.pwned") is None
-    assert page.get_by_role("heading", name="Broken out").count() == 0
 
 
 def test_direction_and_control_characters_are_named_not_obeyed(visit):
@@ -200,7 +200,7 @@ def test_a_link_with_the_text_after_the_hash_fills_the_box(visit):
 
 
 def test_a_link_can_be_made_and_opens_the_same_text(visit):
-    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page = visit()
     text_box(page).fill("Why? #1 & 100% é")
     page.get_by_role("button", name="Copy link").click()
     link = page.evaluate("navigator.clipboard.readText()")
