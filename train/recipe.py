@@ -99,6 +99,7 @@ class SftRecipe:
     # CMD records with a larger share of new words in their rewrite are left out, and counted: a
     # model without knowledge of the world learns from them to invent
     max_new_words: float = 1.0
+    max_records: int | None = None  # the longest beyond this number are left out, to save time
     seed: int = 0
     threads: int = 2
     lora: LoraRecipe | None = None  # None: all parameters

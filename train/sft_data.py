@@ -33,7 +33,10 @@ def new_word_share(record: CmdRecord) -> float:
 
 def select_records(records: Sequence[CmdRecord], recipe: SftRecipe) -> list[CmdRecord]:
     """The records that the recipe trains on."""
-    return [record for record in records if new_word_share(record) <= recipe.max_new_words]
+    kept = [record for record in records if new_word_share(record) <= recipe.max_new_words]
+    if recipe.max_records is not None:
+        kept = sorted(kept, key=lambda record: len(record.original))[: recipe.max_records]
+    return kept
 
 
 def rewriting_examples(records: Sequence[CmdRecord], recipe: SftRecipe) -> list[TextExample]:

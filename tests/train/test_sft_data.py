@@ -57,3 +57,11 @@ def test_rewrites_of_mostly_new_words_are_left_out(recipe, records):
     strict = dataclasses.replace(recipe, max_new_words=0.5)
     assert select_records([record], strict) == []
     assert select_records([record], recipe) == [record]
+
+
+def test_a_capped_epoch_leaves_the_longest_out(recipe, records):
+    capped = dataclasses.replace(recipe, max_records=10)
+    kept = select_records(records, capped)
+    assert len(kept) == 10
+    longest_kept = max(len(record.original) for record in kept)
+    assert sum(len(record.original) < longest_kept for record in records) <= 10
