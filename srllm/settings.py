@@ -59,9 +59,7 @@ class Settings:
             try:
                 return int(value)
             except ValueError as error:
-                raise ConfigError(
-                    f"SRLLM_{name} must be a whole number, got {value!r}."
-                ) from error
+                raise ConfigError(f"SRLLM_{name} must be a whole number, got {value!r}.") from error
 
         def switch(name: str, default: bool) -> bool:
             value = text(name, str(default)).lower()
