@@ -14,7 +14,7 @@ from srllm.settings import Settings
 PROFILES = {
     "quick": {"extends": "echo"},
     "slow": {"extends": "echo", "options": {"delay_s": "0.12"}},
-    "loading": {"extends": "echo", "options": {"load_s": "5.0"}},
+    "loading": {"extends": "echo"},
     "broken": {
         "extends": "echo",
         "options": {"fail_load": "The weights were not found in 'lm'. Fetch them with git lfs."},

@@ -1,5 +1,7 @@
 import json
 import re
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -153,11 +155,16 @@ def test_missing_weights_are_a_sentence_that_says_what_to_do(visit):
     expect(page.get_by_role("dialog", name="The model")).to_contain_text("were not found")
 
 
-def test_loading_the_model_can_be_seen(visit):
+def test_loading_the_model_can_be_seen(visit, monkeypatch):
+    may_end = threading.Event()  # loading takes as long as the test wants
+    clock = SimpleNamespace(sleep=lambda seconds: may_end.wait(60))
+    monkeypatch.setattr("srllm.backends.echo.time", clock)
     page = visit("loading")
+    expect(page.get_by_role("button", name=re.compile("^Model"))).to_contain_text("loading")
     text_box(page).fill(UNSAFE)
     go(page).click()
     expect(status(page)).to_contain_text("Loading the model ...")
+    may_end.set()
     expect(column(page, LABELS[0])).to_contain_text(REWRITTEN)
     expect(page.get_by_role("button", name=re.compile("^Model"))).to_contain_text("ready")
 
