@@ -57,6 +57,7 @@ EXAMPLES = (
 def build_rewrite_page(header: str, *, rewriter: Rewriter, settings: Settings) -> gr.Blocks:
     """The page as Blocks, not yet mounted; the model is loaded once a browser has opened it."""
     runs, loader = Runs(), ModelLoader(rewriter)
+    page: gr.Blocks
     with gr.Blocks(
         title=f"Rewrite · {NAME}",
         analytics_enabled=False,
@@ -267,7 +268,7 @@ class _Board:
             yield self._stopped(states, options.variants)
             return
         rewrites = [
-            states[name].rewrite for name in options.variants if states[name].rewrite is not None
+            rewrite for name in options.variants if (rewrite := states[name].rewrite) is not None
         ]
         yield self._finished(text, rewrites, values[self.keep], started, address)
 

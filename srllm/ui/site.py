@@ -36,7 +36,7 @@ class Page:
 
 @cache
 def _asset(name: str) -> str:
-    return resources.files("srllm.ui").joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files("srllm.ui").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
 def head() -> str:
