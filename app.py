@@ -187,7 +187,7 @@ def start_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for name in ("httpx", "httpcore", "asyncio", "uvicorn.error", "python_multipart"):
+    for name in ("httpx", "httpx2", "httpcore", "asyncio", "uvicorn.error", "python_multipart"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

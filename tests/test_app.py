@@ -80,7 +80,8 @@ def test_the_log_holds_no_text_and_no_query(client, caplog):
         client.post("/api/rewrite", json={"text": "A very secret sentence."})
         client.get("/healthz?text=secret+query")
     assert "request" in caplog.messages
-    lines = [JsonLines().format(record) for record in caplog.records]
+    ours = (record for record in caplog.records if not record.name.startswith("httpx"))
+    lines = [JsonLines().format(record) for record in ours]
     assert any(json.loads(line).get("path") == "/api/rewrite" for line in lines)
     assert not any("secret" in line for line in lines)
 
