@@ -199,7 +199,8 @@ _ROWS = (
         label="A short task and the text",
         description="For the small model of mixed tasks: one line names the task.",
         instruction=TASK_INSTRUCTIONS["rewrite"][0],
-        separator="\n",
+        # the space makes the text's first word the same token as in an answer that repeats it
+        separator="\n ",
     ),
 )
 PROMPTS: Mapping[str, Prompt] = MappingProxyType({row.name: row for row in _ROWS})

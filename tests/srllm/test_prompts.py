@@ -45,13 +45,13 @@ def test_the_compact_prompt_is_exactly_the_text_even_with_phrases_to_avoid():
 
 def test_the_task_prompt_puts_the_served_instruction_on_its_own_line():
     (message,) = build_messages(get_prompt("compact_task"), TEXT)
-    assert message.content == f"{TASK_INSTRUCTIONS['rewrite'][0]}\n{TEXT}"
+    assert message.content == f"{TASK_INSTRUCTIONS['rewrite'][0]}\n {TEXT}"
 
 
 def test_another_instruction_replaces_the_one_of_the_last_turn():
     keep = TASK_INSTRUCTIONS["keep"][0]
     (message,) = build_messages(get_prompt("compact_task"), TEXT, instruction=keep)
-    assert message.content == f"{keep}\n{TEXT}"
+    assert message.content == f"{keep}\n {TEXT}"
 
 
 def test_phrases_to_avoid_are_asked_for_in_the_last_turn_only():

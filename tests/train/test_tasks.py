@@ -37,7 +37,7 @@ def test_every_task_is_drawn_for_a_benign_text(records):
 
 def test_the_served_prompt_is_one_line_and_the_text():
     prompt = task_prompt("rewrite", "some text")
-    assert prompt.split("\n")[1:] == ["some text"]
+    assert prompt.split("\n")[1:] == [" some text"]
 
 
 def test_an_unknown_task_is_refused(records):
