@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -195,7 +196,7 @@ class Batch:
         self._mask = self._mask[index]
         unused = int(self._mask.argmax(dim=1).min())  # columns before the first that counts
         self._mask = self._mask[:, unused:]
-        for layer in self._cache.layers:
+        for layer in _layers(self._cache):
             layer.keys = layer.keys[index][:, :, unused:]
             layer.values = layer.values[index][:, :, unused:]
 
@@ -235,7 +236,7 @@ class Batch:
             missing = length - states.shape[2]
             return torch.nn.functional.pad(states, (0, 0, missing, 0)) if missing else states
 
-        for ours, theirs in zip(self._cache.layers, cache.layers, strict=True):
+        for ours, theirs in zip(_layers(self._cache), _layers(cache), strict=True):
             ours.keys = torch.cat([pad(ours.keys), pad(theirs.keys)])
             ours.values = torch.cat([pad(ours.values), pad(theirs.values)])
         masks = [torch.nn.functional.pad(m, (length - m.shape[1], 0)) for m in (self._mask, mask)]
@@ -243,3 +244,8 @@ class Batch:
 
     def _tensor(self, values: object) -> Tensor:
         return torch.tensor(values, device=self._device)
+
+
+def _layers(cache: DynamicCache) -> list[Any]:  # Any: only some kinds of layers have keys
+    """The layers of a cache that has been filled: each with keys and values."""
+    return list(cache.layers)

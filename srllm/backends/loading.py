@@ -105,8 +105,10 @@ def _load_model(
     if profile.quantisation == "nf4":
         options["quantization_config"] = _nf4(profile)
     with _sentences(what, checked):
-        transformers_logging.disable_progress_bar()
-        model, report = AutoModelForCausalLM.from_pretrained(
+        quiet: Any = transformers_logging.disable_progress_bar  # Any: untyped
+        quiet()
+        load: Any = AutoModelForCausalLM.from_pretrained  # Any: with a report it gives a pair
+        model, report = load(
             checked,
             revision=revision,
             dtype=_DTYPES[profile.dtype],
@@ -132,7 +134,8 @@ def _nf4(profile: Profile) -> Any:  # Any: BitsAndBytesConfig, whose import may 
         )
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(
+    build: Any = BitsAndBytesConfig  # Any: untyped
+    return build(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

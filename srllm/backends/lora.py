@@ -25,7 +25,7 @@ class SharedLora:
     """The adapters on one base model, chosen row by row."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
+        self._model: Any = model  # Any: transformers types its methods in part
         self._peft: PeftModel | None = None
         self._names: list[str] = []
         self._masks: dict[tuple[tuple[int, float], ...], Tensor | None] = {}
@@ -86,7 +86,7 @@ class SharedLora:
                 columns += [(number, float(layer.scaling[slot]))] * down[-1].shape[0]
         base, key = layer.base_layer, tuple(columns)
         if not down:
-            return lambda x: base(x)  # type: ignore[no-any-return]  # nn.Module.__call__
+            return lambda x: base(x)
         all_down = torch.cat(down, dim=0).t().contiguous()  # (in, columns)
         all_up = torch.cat(up, dim=1).t().contiguous()  # (columns, out)
 

@@ -149,10 +149,16 @@ class Scheduler:
             return not self._is_closed
 
     def _admit(self) -> None:
-        """Move waiting rows into the batches of their models, as many as fit."""
+        """Move waiting rows into the batches of their models, as many as fit.
+
+        Reading prompts one at a time is slow: while the batches are nearly full, the waiting stay
+        until a quarter of them is free.
+        """
         arriving: dict[int, list[Job]] = {}
         with self._changed:
             room = self._max_batch - self.n_running
+            if room < min(len(self._waiting), self._max_batch // 4):
+                return
             while self._waiting and (room > 0 or self._waiting[0].ticket.is_cancelled):
                 job = self._waiting.popleft()
                 if not job.ticket.is_cancelled:
