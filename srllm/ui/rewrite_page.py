@@ -193,15 +193,15 @@ class _Board:
         self._runs.cancel(_visitor(request))
 
     def _count(self, text: str) -> str:
-        """The live count; before the model is loaded there is nothing to count with."""
-        if not text.strip():
-            return render.token_count(0, self._limit)
-        if not self._loader.is_ready:
-            self._loader.start()
-            return '<p class="sr-tokens">Loading the model ...</p>'
+        """The live count. What keeps a model from counting is said when it is asked to write."""
         if len(text) > 40 * self._limit:  # far too long: not worth counting at every key
             return f'<p class="sr-tokens sr-unsafe">over {self._limit:,} tokens</p>'
-        return render.token_count(self._rewriter.count_tokens(text), self._limit)
+        try:
+            return render.token_count(
+                self._rewriter.count_tokens(render.clean_text(text)), self._limit
+            )
+        except SrllmError:
+            return f'<p class="sr-tokens">up to {self._limit:,} tokens</p>'
 
     def _rewrite(self, values: Values, request: gr.Request) -> Iterator[Update]:
         with self._runs.run(_visitor(request)) as cancel:

@@ -133,15 +133,10 @@
       const answer = await (await fetch("/healthz", { cache: "no-store" })).json();
       const chip = find("#sr-model-chip");
       if (chip) {
-        const changed = document.body.dataset.model !== answer.model.state;
         document.body.dataset.model = answer.model.state;
         const words = { idle: "not loaded yet", loading: "loading ...", ready: "ready", failed: "not available" };
         find("#sr-model-word").textContent = words[answer.model.state];
         find("#sr-model-state").textContent = answer.model.message;
-        const box = textBox();
-        if (changed && answer.model.state === "ready" && box?.value) {
-          box.dispatchEvent(new Event("input", { bubbles: true })); // count its tokens now
-        }
       }
       if (answer.model.state === "ready") wait = 30000;
       if (answer.model.state === "failed") wait = 5000;
