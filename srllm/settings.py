@@ -23,7 +23,7 @@ class Settings:
     profile: str = "embedded"
     profiles_file: Path | None = None  # more profiles and variants, YAML or JSON
     device: str = "auto"  # overrides the profile's where not "auto"
-    threads: int = 0  # CPU threads of a local model; 0: one for every core
+    threads: int = 0  # CPU threads of a local model; 0: as its profile says
     guided: bool = True  # second pass, driven by the detector, where the first was not safe
     queue_limit: int = 64  # requests that may wait; beyond it visitors are told "busy"
     max_batch: int = 64  # sequences in one forward pass of a local model

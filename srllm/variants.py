@@ -44,6 +44,7 @@ class Profile:
     # Longer texts are rewritten in windows of whole sentences of at most this many tokens: small
     # models are trained on short texts. None: the whole text at once.
     window_tokens: int | None = None
+    threads: int = 0  # of the CPU; 0: one for every core. Small models are slower on several
     detector: str = "embedded"  # key of srllm.risk.DETECTORS, or "hf:<model>"
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -135,6 +136,7 @@ _ROWS = (
         max_input_tokens=512,
         max_new_tokens=256,
         window_tokens=96,
+        threads=1,
     ),
     Profile(
         "small",

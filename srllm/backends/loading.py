@@ -63,10 +63,10 @@ def choose_device(profile: Profile, settings: Settings) -> torch.device:
     return device
 
 
-def set_threads(settings: Settings) -> None:
-    """Give torch the threads of the settings; 0 stands for every core that this process may use."""
+def set_threads(profile: Profile, settings: Settings) -> None:
+    """Give torch the threads of the settings or the profile; else one for every usable core."""
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(settings.threads or n_cores or 1)
+    torch.set_num_threads(settings.threads or profile.threads or n_cores or 1)
 
 
 def load_codec(profile: Profile) -> Codec:

@@ -148,7 +148,7 @@ class LocalBackend:
         from srllm.backends.scheduler import Scheduler
 
         self._device = loading.choose_device(self._profile, self._settings)
-        loading.set_threads(self._settings)
+        loading.set_threads(self._profile, self._settings)
         if self._codec is None:
             self._codec = loading.load_codec(self._profile)
         self._base = loading.load_base(self._profile, self._codec, self._device)

@@ -21,7 +21,9 @@ def status(page: Page):
 
 def upload(page: Page, path) -> None:
     page.locator("#sr-file input[type=file]").set_input_files(path)
-    expect(page.locator("#sr-file")).to_contain_text(path.name)
+    # Gradio sets the stem and the suffix apart; the link is there once the file has arrived.
+    expect(page.locator("#sr-file").get_by_role("row")).to_contain_text(path.stem)
+    expect(page.locator("#sr-file").get_by_role("link")).to_be_visible()
 
 
 def start(page: Page) -> None:
